@@ -1,0 +1,76 @@
+// The one interface between a model and the machine that runs it.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "xlstm/base/token_id.h"
+#include "xlstm/model/model.h"
+
+namespace xlstm::backend {
+
+/// The recurrent state of one sequence in a backend's own memory. A value: clone() is the only copy.
+class State {
+ public:
+  virtual ~State() = default;
+  virtual std::unique_ptr<State> clone() const = 0;
+  /// Copies the state out to / in from StateSpec::slot_size float32 values.
+  virtual void to_host(std::span<float> slot) const = 0;
+  virtual void from_host(std::span<const float> slot) = 0;
+};
+
+enum class Logits { none, last, all };
+
+/// Consume `tokens` (at least one) starting from `state`, which is advanced.
+struct PrefillRow {
+  std::span<const TokenId> tokens;
+  State* state = nullptr;
+  Logits wanted = Logits::last;
+  std::span<float> logits;  // [V] for last, [T, V] for all, empty for none
+};
+
+/// Consume one token from `state`, which is advanced.
+struct DecodeRow {
+  TokenId token = 0;
+  State* state = nullptr;
+  std::span<float> logits;  // [V]
+};
+
+struct Options {
+  int num_threads = 0;  // 0: the cores this process may use
+};
+
+/// Runs one model. Rows of one call are independent: a row's logits and state have the same bits whatever else is
+/// in the call (CPU; MLX within rounding).
+/// Thread safety: one thread at a time, and for MLX backends always the thread that made it (streams belong to threads).
+/// Errors: invalid_argument for an id outside [0, V), an empty row or a wrong span; checked before any state changes.
+class Backend {
+ public:
+  virtual ~Backend() = default;
+  virtual std::string_view name() const noexcept = 0;
+  virtual const model::Model& model() const noexcept = 0;
+  virtual int num_threads() const noexcept = 0;
+  /// A fresh state: all zeros.
+  virtual std::unique_ptr<State> make_state() = 0;
+  virtual void prefill(std::span<const PrefillRow> rows) = 0;
+  virtual void decode(std::span<const DecodeRow> rows) = 0;
+  /// Tokens of one internal prefill segment; cutting a prompt at multiples of it changes no bit.
+  virtual std::size_t prefill_segment() const noexcept = 0;
+};
+
+/// name: "cpu", "mlx" (reference graph) or "mlx-cpu" (the CPU engine as one MLX primitive a call).
+/// Errors: invalid_argument for an unknown name, unsupported for one that was not built.
+std::unique_ptr<Backend> make_backend(std::string_view name, std::shared_ptr<const model::Model> model, const Options& options);
+
+/// Names of the backends in this build.
+std::vector<std::string> backend_names();
+
+/// Throws what Backend promises for a bad row. For use by implementations.
+void check_rows(const model::Model& model, std::span<const PrefillRow> rows);
+void check_rows(const model::Model& model, std::span<const DecodeRow> rows);
+
+}  // namespace xlstm::backend

@@ -1,0 +1,104 @@
+#include "xlstm/base/thread_pool.h"
+
+#include <sched.h>
+
+#include <algorithm>
+#include <cmath>
+#include <fstream>
+#include <string>
+
+namespace xlstm {
+namespace {
+
+// A worker spins this many rounds before it sleeps: about 100 us, longer than the serial gaps inside a decode step.
+constexpr int kSpinRounds = 4000;
+
+inline void cpu_relax() noexcept {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
+
+constexpr std::uint32_t remaining(std::uint64_t ticket) { return static_cast<std::uint32_t>(ticket); }
+
+}  // namespace
+
+ThreadPool::ThreadPool(int num_threads) {
+  const int count = num_threads > 0 ? num_threads : available_cores();
+  for (int i = 1; i < count; ++i) workers_.emplace_back([this] { work(); });
+}
+
+ThreadPool::~ThreadPool() {
+  {
+    const std::lock_guard lock(mutex_);
+    stop_.store(true);
+  }
+  wake_.notify_all();
+  for (std::thread& worker : workers_) worker.join();
+}
+
+// Claims and runs one chunk. The job's fields are read before the claim: if the compare-and-swap succeeds, its epoch is still the
+// current one, so the fields belong to it (they change only after every chunk of the epoch is done).
+bool ThreadPool::claim_one() {
+  std::uint64_t ticket = ticket_.load(std::memory_order_acquire);
+  while (remaining(ticket) != 0) {
+    const Function function = function_.load(std::memory_order_relaxed);
+    void* const context = context_.load(std::memory_order_relaxed);
+    const std::uint32_t count = count_.load(std::memory_order_relaxed);
+    if (ticket_.compare_exchange_weak(ticket, ticket - 1, std::memory_order_acq_rel, std::memory_order_acquire)) {
+      function(context, count - remaining(ticket));
+      done_.fetch_add(1, std::memory_order_release);
+      return true;
+    }
+  }
+  return false;
+}
+
+void ThreadPool::run(std::uint32_t count, Function function, const void* context) {
+  done_.store(0, std::memory_order_relaxed);
+  function_.store(function, std::memory_order_relaxed);
+  context_.store(const_cast<void*>(context), std::memory_order_relaxed);
+  count_.store(count, std::memory_order_relaxed);
+  const std::uint64_t epoch = (ticket_.load(std::memory_order_relaxed) >> 32) + 1;
+  ticket_.store(epoch << 32 | count, std::memory_order_seq_cst);
+  if (sleepers_.load(std::memory_order_seq_cst) > 0) {
+    const std::lock_guard lock(mutex_);
+    wake_.notify_all();
+  }
+  while (claim_one()) {
+  }
+  while (done_.load(std::memory_order_acquire) != count) cpu_relax();
+}
+
+void ThreadPool::work() {
+  while (!stop_.load(std::memory_order_relaxed)) {
+    bool worked = false;
+    for (int spin = 0; spin < kSpinRounds && !worked; ++spin) {
+      worked = claim_one();
+      if (!worked) cpu_relax();
+    }
+    if (worked) continue;
+    std::unique_lock lock(mutex_);
+    sleepers_.fetch_add(1, std::memory_order_seq_cst);
+    wake_.wait(lock, [this] { return stop_.load() || remaining(ticket_.load(std::memory_order_seq_cst)) != 0; });
+    sleepers_.fetch_sub(1, std::memory_order_seq_cst);
+  }
+}
+
+int available_cores() {
+  int cores = static_cast<int>(std::thread::hardware_concurrency());
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  if (sched_getaffinity(0, sizeof(set), &set) == 0) cores = CPU_COUNT(&set);
+  std::ifstream quota("/sys/fs/cgroup/cpu.max");  // "max 100000" or "200000 100000"
+  std::string limit;
+  double period = 0;
+  if (quota >> limit >> period && limit != "max" && period > 0) {
+    cores = std::min(cores, static_cast<int>(std::ceil(std::strtod(limit.c_str(), nullptr) / period)));
+  }
+  return std::max(cores, 1);
+}
+
+}  // namespace xlstm

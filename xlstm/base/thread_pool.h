@@ -1,0 +1,60 @@
+// The work pool that CPU kernels share: parallel_for over dynamically claimed chunks.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+namespace xlstm {
+
+/// parallel_for(count, f) calls f(i) once for every i in [0, count); the caller works too and never waits for a worker
+/// that has not claimed a chunk, so a neighbour that takes a core costs its share and no more.
+///
+/// Thread safety: parallel_for is for one caller at a time. f must not throw.
+/// Invariant: ticket_ packs (epoch, chunks left); a chunk is claimed by a compare-and-swap on it, so a worker that wakes late
+/// with an old job in hand cannot claim from a new one.
+class ThreadPool {
+ public:
+  /// num_threads counts the caller; 0 means available_cores().
+  explicit ThreadPool(int num_threads = 0);
+  ~ThreadPool();
+  ThreadPool(const ThreadPool&) = delete;
+  ThreadPool& operator=(const ThreadPool&) = delete;
+
+  int num_threads() const noexcept { return static_cast<int>(workers_.size()) + 1; }
+
+  template <class F>
+  void parallel_for(std::int64_t count, F&& f) {
+    if (count <= 0) return;
+    if (workers_.empty() || count == 1) {
+      for (std::int64_t i = 0; i < count; ++i) f(i);
+      return;
+    }
+    run(static_cast<std::uint32_t>(count), [](void* context, std::uint32_t i) { (*static_cast<F*>(context))(i); }, &f);
+  }
+
+ private:
+  using Function = void (*)(void*, std::uint32_t);
+  void run(std::uint32_t count, Function function, const void* context);
+  void work();
+  bool claim_one();
+
+  std::atomic<std::uint64_t> ticket_{0};  // epoch << 32 | chunks left
+  std::atomic<Function> function_{nullptr};
+  std::atomic<void*> context_{nullptr};
+  std::atomic<std::uint32_t> count_{0};
+  std::atomic<std::uint32_t> done_{0};
+  std::atomic<int> sleepers_{0};
+  std::atomic<bool> stop_{false};
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  std::vector<std::thread> workers_;
+};
+
+/// Cores this process may run on: affinity mask, cut by the cgroup's cpu quota; at least 1.
+int available_cores();
+
+}  // namespace xlstm

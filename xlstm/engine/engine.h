@@ -1,0 +1,106 @@
+// The facade: load a model, prefill, step, generate, keep a state. The only road from a backend to a user.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "xlstm/base/dtype.h"
+#include "xlstm/base/tensor_view.h"
+#include "xlstm/base/token_id.h"
+#include "xlstm/generation/generate.h"
+#include "xlstm/model/model.h"
+#include "xlstm/tokenizer/tokenizer.h"
+
+namespace xlstm::engine {
+
+struct LoadOptions {
+  std::filesystem::path model;  // a checkpoint's directory; empty: the model embedded in the library
+  std::string backend = "cpu";
+  int num_threads = 0;  // 0: the cores this process may use
+  bool check_weights = false;
+  std::function<void(double fraction)> on_progress;
+};
+
+/// A conversation's state and the ids it has read. A value: fork() is the only copy.
+class Session {
+ public:
+  Session(std::unique_ptr<backend::State> state, std::vector<TokenId> ids) : state_(std::move(state)), ids_(std::move(ids)) {}
+  Session fork() const { return Session(state_->clone(), ids_); }
+  backend::State& state() noexcept { return *state_; }
+  const backend::State& state() const noexcept { return *state_; }
+  /// Ids consumed by the state.
+  const std::vector<TokenId>& ids() const noexcept { return ids_; }
+
+ private:
+  friend class Engine;
+  std::unique_ptr<backend::State> state_;
+  std::vector<TokenId> ids_;
+};
+
+struct StateTensorValue {
+  std::string name;  // "0.c", "block_1.slstm_state.0": see config::StateTensor
+  Shape shape;
+  std::vector<float> values;
+};
+
+struct Perplexity {
+  std::size_t tokens = 0;  // read, BOS included
+  double nll_per_token = 0;  // mean over tokens - 1 predictions, nats
+  double perplexity = 0;
+};
+
+/// One loaded model on one backend. Thread safety: use from one thread, the one that loaded it.
+class Engine {
+ public:
+  static std::unique_ptr<Engine> load(const LoadOptions& options);
+  /// A random model of a published shape (see model::make_synthetic); tokenizer: bytes.
+  static std::unique_ptr<Engine> synthetic(std::string_view name, DType dtype, std::uint64_t seed, const LoadOptions& options);
+
+  const model::Model& model() const noexcept { return *model_; }
+  const tokenizer::Tokenizer& tokenizer() const noexcept { return *tokenizer_; }
+  backend::Backend& backend() noexcept { return *backend_; }
+  /// Ids that end generation by default (reference 1.9: end-of-text, not the "!" of published files).
+  const std::vector<TokenId>& stop_ids() const noexcept { return stop_ids_; }
+  /// Where the model came from: a path or "embedded".
+  const std::string& source() const noexcept { return source_; }
+  /// 32 hex digits over config and every weight; computed on first use.
+  const std::string& model_hash();
+
+  /// Ids of text; with_bos prepends the BOS when the model asks for one and the text does not begin with it.
+  std::vector<TokenId> encode(std::string_view text, bool with_bos) const;
+
+  Session new_session();
+  /// Logits [V] of the last position. Errors: invalid_argument (no token, id outside the vocabulary).
+  std::vector<float> prefill(Session& session, std::span<const TokenId> tokens);
+  /// Logits [V].
+  std::vector<float> step(Session& session, TokenId token);
+  /// Advances the session by the prompt and what is generated.
+  generation::Result generate(Session& session, generation::Request request, const generation::Callbacks& callbacks = {});
+
+  /// Logits of every position [T, V].
+  std::vector<float> all_logits(Session& session, std::span<const TokenId> tokens);
+  std::vector<StateTensorValue> state_tensors(const Session& session) const;
+  Perplexity perplexity(std::span<const TokenId> tokens, const generation::Callbacks& callbacks = {});
+
+  void save(const Session& session, const std::filesystem::path& path);
+  Session restore(const std::filesystem::path& path);
+
+ private:
+  Engine() = default;
+  std::shared_ptr<const model::Model> model_;
+  std::unique_ptr<tokenizer::Tokenizer> tokenizer_;
+  std::unique_ptr<backend::Backend> backend_;
+  std::vector<TokenId> stop_ids_;
+  std::string source_;
+  std::string model_hash_;
+};
+
+}  // namespace xlstm::engine
