@@ -1,0 +1,57 @@
+#include "xlstm/backend/backend.h"
+
+#include "xlstm/backend/cpu/cpu_backend.h"
+#include "xlstm/backend/mlx/mlx_backend.h"
+#include "xlstm/base/error.h"
+
+namespace xlstm::backend {
+namespace {
+
+void check_token(const model::Model& model, TokenId token) {
+  if (token < 0 || token >= model.config.vocab_size) {
+    fail(ErrorCode::invalid_argument, "token", "id must be in [0, ", model.config.vocab_size, ") but is ", token);
+  }
+}
+
+void check_logits(std::size_t expected, std::size_t found) {
+  if (expected != found) fail(ErrorCode::invalid_argument, "logits", "expected room for ", expected, " values but got ", found);
+}
+
+void check_state(const State* state) {
+  if (state == nullptr) fail(ErrorCode::invalid_argument, "state", "expected a state but got none");
+}
+
+}  // namespace
+
+void check_rows(const model::Model& model, std::span<const PrefillRow> rows) {
+  const auto vocab = static_cast<std::size_t>(model.config.vocab_size);
+  for (const PrefillRow& row : rows) {
+    if (row.tokens.empty()) fail(ErrorCode::invalid_argument, "prefill", "expected at least one token but got none");
+    for (const TokenId token : row.tokens) check_token(model, token);
+    check_state(row.state);
+    const std::size_t positions = row.wanted == Logits::none ? 0 : row.wanted == Logits::last ? 1 : row.tokens.size();
+    check_logits(positions * vocab, row.logits.size());
+  }
+}
+
+void check_rows(const model::Model& model, std::span<const DecodeRow> rows) {
+  for (const DecodeRow& row : rows) {
+    check_token(model, row.token);
+    check_state(row.state);
+    check_logits(static_cast<std::size_t>(model.config.vocab_size), row.logits.size());
+  }
+}
+
+std::vector<std::string> backend_names() {
+  if (mlx_available()) return {"cpu", "mlx", "mlx-cpu"};
+  return {"cpu"};
+}
+
+std::unique_ptr<Backend> make_backend(std::string_view name, std::shared_ptr<const model::Model> model, const Options& options) {
+  if (name == "cpu") return make_cpu_backend(std::move(model), options);
+  if (name == "mlx") return make_mlx_backend(std::move(model), options);
+  if (name == "mlx-cpu") return make_mlx_cpu_backend(std::move(model), options);
+  fail(ErrorCode::invalid_argument, "backend", "expected cpu, mlx or mlx-cpu but got \"", name, "\"");
+}
+
+}  // namespace xlstm::backend

@@ -1,0 +1,38 @@
+// How each kind of block runs on the CPU: a batch of single tokens (decode) or a segment of one sequence (prefill).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "xlstm/backend/cpu/projections.h"
+
+namespace xlstm::backend {
+
+/// One token of each sequence. x [batch, D] is the residual stream, read and replaced; slots[b] is row b's state.
+struct DecodeBatch {
+  std::int64_t size = 0;
+  float* x = nullptr;
+  std::span<float* const> slots;
+};
+
+/// Consecutive tokens of one sequence in panels (kernels/cpu/panel.h). x panels [panels][D][16], lanes past `tokens` are zeros or finite.
+struct PrefillSegment {
+  std::int64_t tokens = 0;
+  std::int64_t panels = 0;
+  float* x = nullptr;
+  float* slot = nullptr;
+};
+
+/// A state tensor of block `block`: `index` counts within the block (config::make_state_spec).
+float* state_tensor(const model::Model& model, float* slot, std::size_t block, std::size_t index);
+
+void decode_block(const Pass& pass, const model::LargeBlock& block, std::size_t index, const DecodeBatch& batch);
+void decode_block(const Pass& pass, const model::ResearchMlstmBlock& block, std::size_t index, const DecodeBatch& batch);
+void decode_block(const Pass& pass, const model::ResearchSlstmBlock& block, std::size_t index, const DecodeBatch& batch);
+
+void prefill_block(const Pass& pass, const model::LargeBlock& block, std::size_t index, const PrefillSegment& segment);
+void prefill_block(const Pass& pass, const model::ResearchMlstmBlock& block, std::size_t index, const PrefillSegment& segment);
+void prefill_block(const Pass& pass, const model::ResearchSlstmBlock& block, std::size_t index, const PrefillSegment& segment);
+
+}  // namespace xlstm::backend

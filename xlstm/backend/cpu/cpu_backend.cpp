@@ -1,0 +1,209 @@
+#include "xlstm/backend/cpu/cpu_backend.h"
+
+#include <algorithm>
+#include <array>
+#include <variant>
+
+#include "xlstm/backend/cpu/blocks.h"
+#include "xlstm/backend/cpu/norms.h"
+#include "xlstm/base/error.h"
+#include "xlstm/kernels/cpu/dispatch.h"
+#include "xlstm/kernels/cpu/panel.h"
+#include "xlstm/kernels/cpu/panel_ops.h"
+
+namespace xlstm::backend {
+namespace {
+
+constexpr std::int64_t W = kernels::kPanelWidth;
+// Tokens that go through all blocks together: a weight unpacked once serves 256 tokens, and their activations stay in the
+// outer cache. A multiple of the chunk length, so cutting a prompt at segments changes no bit.
+constexpr std::int64_t kSegment = 256;
+constexpr std::int64_t kHeadPanels = 4;  // positions per piece when the logits of all are wanted: 64
+
+class CpuState final : public State {
+ public:
+  explicit CpuState(std::size_t slot_size) : slot_(slot_size) {}
+
+  std::unique_ptr<State> clone() const override {
+    auto copy = std::make_unique<CpuState>(slot_.size());
+    std::copy_n(slot_.data(), slot_.size(), copy->slot_.data());
+    return copy;
+  }
+  void to_host(std::span<float> slot) const override {
+    check(slot.size());
+    std::copy_n(slot_.data(), slot_.size(), slot.data());
+  }
+  void from_host(std::span<const float> slot) override {
+    check(slot.size());
+    std::copy_n(slot.data(), slot_.size(), slot_.data());
+  }
+  float* slot() noexcept { return slot_.data(); }
+  std::size_t size() const noexcept { return slot_.size(); }
+
+ private:
+  void check(std::size_t size) const {
+    if (size != slot_.size()) fail(ErrorCode::invalid_argument, "state", "expected ", slot_.size(), " values but got ", size);
+  }
+  AlignedFloats slot_;
+};
+
+class CpuBackend final : public Backend {
+ public:
+  CpuBackend(std::shared_ptr<const model::Model> model, const Options& options)
+      : model_(std::move(model)), pool_(options.num_threads) {
+    kernels::cpu_target_name();  // reads XLSTM_CPU_TARGET: a wrong one is an error here, not in a kernel
+  }
+
+  std::string_view name() const noexcept override { return "cpu"; }
+  const model::Model& model() const noexcept override { return *model_; }
+  int num_threads() const noexcept override { return pool_.num_threads(); }
+  std::size_t prefill_segment() const noexcept override { return kSegment; }
+  std::unique_ptr<State> make_state() override {
+    return std::make_unique<CpuState>(static_cast<std::size_t>(model_->state_spec.slot_size));
+  }
+
+  void prefill(std::span<const PrefillRow> rows) override;
+  void decode(std::span<const DecodeRow> rows) override;
+
+ private:
+  Pass pass() { return {*model_, pool_, workspace_}; }
+  float* slot_of(State* state) const;
+  void embed(TokenId token, float* x) const;
+  void prefill_segment_of(const PrefillRow& row, std::int64_t first, std::int64_t tokens, float* slot);
+  void write_all_logits(const PrefillSegment& segment, std::span<float> logits);
+  void write_logits(std::int64_t batch, const float* hidden, std::span<float* const> logits);
+
+  std::shared_ptr<const model::Model> model_;
+  ThreadPool pool_;
+  Workspace workspace_;  // of one block
+  Workspace stream_;     // the residual stream, across blocks
+};
+
+float* CpuBackend::slot_of(State* state) const {
+  auto* cpu_state = dynamic_cast<CpuState*>(state);
+  if (cpu_state == nullptr || cpu_state->size() != static_cast<std::size_t>(model_->state_spec.slot_size)) {
+    fail(ErrorCode::invalid_argument, "state", "expected a state made by this backend for this model");
+  }
+  return cpu_state->slot();
+}
+
+void CpuBackend::embed(TokenId token, float* x) const {
+  const TensorView& table = model_->embedding;
+  const auto dim = static_cast<std::size_t>(model_->config.embedding_dim);
+  const std::byte* row = table.data + static_cast<std::size_t>(token) * dim * dtype_size(table.dtype);
+  widen_to_float32(table.dtype, row, dim, x);
+}
+
+/// hidden [batch, D], before the final norm; logits[b] [V].
+void CpuBackend::write_logits(std::int64_t batch, const float* hidden, std::span<float* const> logits) {
+  const std::int64_t dim = model_->config.embedding_dim, vocab = model_->config.vocab_size;
+  workspace_.reset();
+  const Pass p = pass();
+  const Vectors y = take_vectors(p, batch, dim);
+  if (!model_->out_norm) {
+    std::copy_n(hidden, batch * dim, y.natural);
+    prepare(p, y, batch);
+  } else if (model_->config.architecture == config::Architecture::large) {
+    decode_rms_norm(p, *model_->out_norm, batch, hidden, y);
+  } else {
+    decode_layer_norm(p, *model_->out_norm, batch, hidden, y);
+  }
+  float* out = batch == 1 ? logits[0] : workspace_.take(batch * vocab);
+  project(p, y, batch, std::array<Projection, 1>{{{&model_->lm_head, out, vocab}}});
+  pool_.parallel_for(batch, [&](std::int64_t b) {
+    float* row = logits[static_cast<std::size_t>(b)];
+    if (row != out + b * vocab) std::copy_n(out + b * vocab, vocab, row);
+    if (model_->config.output_logit_soft_cap) kernels::soft_cap_in_place(row, vocab, *model_->config.output_logit_soft_cap);
+  });
+}
+
+void CpuBackend::decode(std::span<const DecodeRow> rows) {
+  check_rows(*model_, rows);
+  if (rows.empty()) return;
+  const auto batch = static_cast<std::int64_t>(rows.size());
+  const std::int64_t dim = model_->config.embedding_dim;
+  std::vector<float*> slots, logits;
+  for (const DecodeRow& row : rows) {
+    slots.push_back(slot_of(row.state));
+    logits.push_back(row.logits.data());
+  }
+  stream_.reset();
+  float* x = stream_.take(batch * dim);
+  for (std::int64_t b = 0; b < batch; ++b) embed(rows[static_cast<std::size_t>(b)].token, x + b * dim);
+  const DecodeBatch decode_batch = {batch, x, slots};
+  for (std::size_t index = 0; index < model_->blocks.size(); ++index) {
+    workspace_.reset();
+    std::visit([&](const auto& block) { decode_block(pass(), block, index, decode_batch); }, model_->blocks[index]);
+  }
+  write_logits(batch, x, logits);
+}
+
+void CpuBackend::write_all_logits(const PrefillSegment& s, std::span<float> logits) {
+  const std::int64_t rows = model_->config.embedding_dim, dim = rows * W, vocab = model_->config.vocab_size;
+  for (std::int64_t first = 0; first < s.panels; first += kHeadPanels) {
+    workspace_.reset();
+    const Pass p = pass();
+    const std::int64_t panels = std::min(kHeadPanels, s.panels - first);
+    float* y = workspace_.take(panels * dim);
+    const float* x = s.x + first * dim;
+    if (!model_->out_norm) {
+      std::copy_n(x, panels * dim, y);
+    } else if (model_->config.architecture == config::Architecture::large) {
+      prefill_rms_norm(p, *model_->out_norm, panels, x, y);
+    } else {
+      prefill_layer_norm(p, *model_->out_norm, panels, x, y);
+    }
+    float* out = workspace_.take(panels * vocab * W);
+    project_panels(p, y, dim, panels, std::array<Projection, 1>{{{&model_->lm_head, out, vocab * W}}});
+    pool_.parallel_for(std::min(panels * W, s.tokens - first * W), [&](std::int64_t t) {
+      float* row = logits.data() + (first * W + t) * vocab;
+      kernels::panel_get_lane(out + t / W * vocab * W, vocab, static_cast<int>(t % W), row);
+      if (model_->config.output_logit_soft_cap) kernels::soft_cap_in_place(row, vocab, *model_->config.output_logit_soft_cap);
+    });
+  }
+}
+
+void CpuBackend::prefill_segment_of(const PrefillRow& row, std::int64_t first, std::int64_t tokens, float* slot) {
+  const std::int64_t dim = model_->config.embedding_dim, vocab = model_->config.vocab_size;
+  stream_.reset();
+  PrefillSegment s = {tokens, kernels::num_panels(tokens), nullptr, slot};
+  s.x = stream_.take(s.panels * dim * W);
+  float* token_x = stream_.take(dim);
+  std::fill_n(s.x + (s.panels - 1) * dim * W, dim * W, 0.0f);
+  for (std::int64_t t = 0; t < tokens; ++t) {
+    embed(row.tokens[static_cast<std::size_t>(first + t)], token_x);
+    kernels::panel_set_lane(s.x + t / W * dim * W, dim, static_cast<int>(t % W), token_x);
+  }
+  for (std::size_t index = 0; index < model_->blocks.size(); ++index) {
+    workspace_.reset();
+    std::visit([&](const auto& block) { prefill_block(pass(), block, index, s); }, model_->blocks[index]);
+  }
+  const bool is_last = first + tokens == static_cast<std::int64_t>(row.tokens.size());
+  if (row.wanted == Logits::all) {
+    const auto at = static_cast<std::size_t>(first * vocab);
+    write_all_logits(s, row.logits.subspan(at, static_cast<std::size_t>(tokens * vocab)));
+  } else if (row.wanted == Logits::last && is_last) {
+    kernels::panel_get_lane(s.x + (s.panels - 1) * dim * W, dim, static_cast<int>((tokens - 1) % W), token_x);
+    write_logits(1, token_x, std::array<float*, 1>{row.logits.data()});
+  }
+}
+
+void CpuBackend::prefill(std::span<const PrefillRow> rows) {
+  check_rows(*model_, rows);
+  std::vector<float*> slots;
+  for (const PrefillRow& row : rows) slots.push_back(slot_of(row.state));
+  for (std::size_t r = 0; r < rows.size(); ++r) {
+    const auto total = static_cast<std::int64_t>(rows[r].tokens.size());
+    for (std::int64_t first = 0; first < total; first += kSegment) {
+      prefill_segment_of(rows[r], first, std::min(kSegment, total - first), slots[r]);
+    }
+  }
+}
+
+}  // namespace
+
+std::unique_ptr<Backend> make_cpu_backend(std::shared_ptr<const model::Model> model, const Options& options) {
+  return std::make_unique<CpuBackend>(std::move(model), options);
+}
+
+}  // namespace xlstm::backend

@@ -1,0 +1,117 @@
+// Blocks of xLSTM-large (reference 0.1): RMSNorm, mLSTM layer, RMSNorm, gated FFN, each half added to the residual stream.
+#include <array>
+#include <cmath>
+
+#include "xlstm/backend/cpu/blocks.h"
+#include "xlstm/backend/cpu/mlstm_cell.h"
+#include "xlstm/backend/cpu/norms.h"
+#include "xlstm/kernels/cpu/panel.h"
+#include "xlstm/kernels/cpu/panel_ops.h"
+#include "xlstm/kernels/cpu/vector_ops.h"
+
+namespace xlstm::backend {
+namespace {
+
+constexpr std::int64_t W = kernels::kPanelWidth;
+
+float qk_scale(const config::ModelConfig& config) { return 1.0f / std::sqrt(static_cast<float>(config.qk_head_dim())); }
+
+void decode_mlstm(const Pass& pass, const model::LargeBlock& block, std::size_t index, const DecodeBatch& batch) {
+  const config::ModelConfig& config = pass.model.config;
+  const std::int64_t qk = config.qk_dim, v = config.v_dim, heads = config.num_heads, n = batch.size;
+  const Vectors a = take_vectors(pass, n, config.embedding_dim);
+  decode_rms_norm(pass, block.norm_mlstm, n, batch.x, a);
+  float* q = pass.workspace.take(n * qk);
+  float* k = pass.workspace.take(n * qk);
+  float* value = pass.workspace.take(n * v);
+  float* o = pass.workspace.take(n * v);
+  float* gates = pass.workspace.take(2 * n * heads);
+  float* i = gates;
+  float* f = gates + n * heads;
+  project(pass, a, n,
+          std::array<Projection, 6>{{{&block.q, q, qk},
+                                     {&block.k, k, qk},
+                                     {&block.v, value, v},
+                                     {&block.ogate, o, v},
+                                     {&block.igate, i, heads},
+                                     {&block.fgate, f, heads}}});
+  if (config.gate_soft_cap) kernels::soft_cap_in_place(gates, 2 * n * heads, *config.gate_soft_cap);
+  kernels::scale_in_place(q, n * qk, qk_scale(config));
+  const Vectors h = take_vectors(pass, n, v);
+  mlstm_cell_decode(pass, index, batch, {q, k, value, i, f, qk, v, heads, h.natural, v});
+  pass.pool.parallel_for(n, [&](std::int64_t b) {
+    float* row = h.natural + b * v;
+    kernels::group_norm(row, v, heads, block.multihead_norm.weight.data(), block.multihead_norm.bias.data(), config.norm_eps, row);
+    kernels::sigmoid_gate_in_place(row, o + b * v, v);
+  });
+  prepare(pass, h, n);
+  project(pass, h, n, std::array<Projection, 1>{{{&block.out_proj, batch.x, config.embedding_dim, Output::add}}});
+}
+
+void decode_ffn(const Pass& pass, const model::LargeBlock& block, const DecodeBatch& batch) {
+  const std::int64_t dim = pass.model.config.embedding_dim, ffn = block.ffn_up.out_dim(), n = batch.size;
+  const Vectors u = take_vectors(pass, n, dim);
+  decode_rms_norm(pass, block.norm_ffn, n, batch.x, u);
+  const Vectors hidden = take_vectors(pass, n, ffn);
+  float* gate = pass.workspace.take(n * ffn);
+  project(pass, u, n, std::array<Projection, 1>{{{&block.ffn_up, hidden.natural, ffn, Output::store, &block.ffn_gate, gate}}});
+  prepare(pass, hidden, n);
+  project(pass, hidden, n, std::array<Projection, 1>{{{&block.ffn_down, batch.x, dim, Output::add}}});
+}
+
+void prefill_mlstm(const Pass& pass, const model::LargeBlock& block, std::size_t index, const PrefillSegment& s) {
+  const config::ModelConfig& config = pass.model.config;
+  const std::int64_t dim = config.embedding_dim * W, qk = config.qk_dim * W, v = config.v_dim * W, heads = config.num_heads * W;
+  float* a = pass.workspace.take(s.panels * dim);
+  prefill_rms_norm(pass, block.norm_mlstm, s.panels, s.x, a);
+  float* q = pass.workspace.take(s.panels * qk);
+  float* k = pass.workspace.take(s.panels * qk);
+  float* value = pass.workspace.take(s.panels * v);
+  float* o = pass.workspace.take(s.panels * v);
+  float* gates = pass.workspace.take(2 * s.panels * heads);
+  float* i = gates;
+  float* f = gates + s.panels * heads;
+  project_panels(pass, a, dim, s.panels,
+                 std::array<Projection, 6>{{{&block.q, q, qk},
+                                            {&block.k, k, qk},
+                                            {&block.v, value, v},
+                                            {&block.ogate, o, v},
+                                            {&block.igate, i, heads},
+                                            {&block.fgate, f, heads}}});
+  if (config.gate_soft_cap) kernels::soft_cap_in_place(gates, 2 * s.panels * heads, *config.gate_soft_cap);
+  float* h = pass.workspace.take(s.panels * v);
+  CellPanels cell = {q, k, value, i, f, qk, qk, v, heads, qk_scale(config), 1.0f, h, v};
+  mlstm_cell_prefill(pass, index, s, cell);
+  pass.pool.parallel_for(s.panels, [&](std::int64_t p) {
+    float* panel = h + p * v;
+    kernels::panel_group_norm(panel, config.v_dim, config.num_heads, block.multihead_norm.weight.data(),
+                              block.multihead_norm.bias.data(), config.norm_eps, panel);
+    kernels::sigmoid_gate_in_place(panel, o + p * v, v);
+  });
+  project_panels(pass, h, v, s.panels, std::array<Projection, 1>{{{&block.out_proj, s.x, dim, Output::add}}});
+}
+
+void prefill_ffn(const Pass& pass, const model::LargeBlock& block, const PrefillSegment& s) {
+  const std::int64_t dim = pass.model.config.embedding_dim * W, ffn = block.ffn_up.out_dim() * W;
+  float* u = pass.workspace.take(s.panels * dim);
+  prefill_rms_norm(pass, block.norm_ffn, s.panels, s.x, u);
+  float* hidden = pass.workspace.take(s.panels * ffn);
+  float* gate = pass.workspace.take(s.panels * ffn);
+  project_panels(pass, u, dim, s.panels,
+                 std::array<Projection, 1>{{{&block.ffn_up, hidden, ffn, Output::store, &block.ffn_gate, gate}}});
+  project_panels(pass, hidden, ffn, s.panels, std::array<Projection, 1>{{{&block.ffn_down, s.x, dim, Output::add}}});
+}
+
+}  // namespace
+
+void decode_block(const Pass& pass, const model::LargeBlock& block, std::size_t index, const DecodeBatch& batch) {
+  decode_mlstm(pass, block, index, batch);
+  decode_ffn(pass, block, batch);
+}
+
+void prefill_block(const Pass& pass, const model::LargeBlock& block, std::size_t index, const PrefillSegment& segment) {
+  prefill_mlstm(pass, block, index, segment);
+  prefill_ffn(pass, block, segment);
+}
+
+}  // namespace xlstm::backend

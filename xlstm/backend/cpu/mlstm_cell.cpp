@@ -1,0 +1,94 @@
+#include "xlstm/backend/cpu/mlstm_cell.h"
+
+#include <algorithm>
+
+#include "xlstm/kernels/cpu/mlstm_chunkwise.h"
+#include "xlstm/kernels/cpu/mlstm_step.h"
+#include "xlstm/kernels/cpu/panel.h"
+#include "xlstm/kernels/cpu/vector_ops.h"
+
+namespace xlstm::backend {
+namespace {
+
+// Columns of C per task: 512 B of each row, a few cache lines in a stream, enough tasks for many cores.
+constexpr std::int64_t kSliceWidth = 128;
+
+/// Scratch of the calling thread for the chunkwise cell; grows to the largest head seen.
+float* chunk_scratch(std::size_t size) {
+  thread_local AlignedFloats scratch;
+  if (scratch.size() < size) scratch = AlignedFloats(size);
+  return scratch.data();
+}
+
+}  // namespace
+
+float* state_tensor(const model::Model& model, float* slot, std::size_t block, std::size_t index) {
+  const config::StateSpec& spec = model.state_spec;
+  return slot + spec.tensors[spec.first_tensor[block] + index].offset;
+}
+
+void mlstm_cell_decode(const Pass& pass, std::size_t index, const DecodeBatch& batch, const CellBatch& cell) {
+  const config::ModelConfig& config = pass.model.config;
+  const std::int64_t heads = config.num_heads, qk = config.qk_head_dim(), v = config.v_head_dim();
+  const std::int64_t slices = (v + kSliceWidth - 1) / kSliceWidth;
+  float* denominators = pass.workspace.take(batch.size * heads);
+  float* m_new = pass.workspace.take(batch.size * heads);
+  pass.pool.parallel_for(batch.size * heads * slices, [&](std::int64_t task) {
+    const std::int64_t slice = task % slices, head = task / slices % heads, b = task / slices / heads;
+    float* slot = batch.slots[static_cast<std::size_t>(b)];
+    const std::int64_t gate = b * cell.gate_stride + head;
+    const float m = state_tensor(pass.model, slot, index, 2)[head];
+    const kernels::MlstmGates gates = kernels::mlstm_gates(cell.i[gate], cell.f[gate], m);
+    const float* q = cell.q + b * cell.qk_stride + head * qk;
+    const float* k = cell.k + b * cell.qk_stride + head * qk;
+    if (slice == 0) {  // once a head; m itself is replaced after the region, other slices still read it
+      float* n = state_tensor(pass.model, slot, index, 1) + head * qk;
+      const float qn = kernels::mlstm_step_normalizer(gates, q, k, qk, n);
+      denominators[b * heads + head] = kernels::mlstm_denominator(qn, gates.m, config.mlstm_eps);
+      m_new[b * heads + head] = gates.m;
+    }
+    const std::int64_t column = slice * kSliceWidth;
+    kernels::mlstm_step_slice(gates, q, k, cell.v + b * cell.v_stride + head * v + column, qk, std::min(kSliceWidth, v - column), v,
+                              state_tensor(pass.model, slot, index, 0) + head * qk * v + column,
+                              cell.h + b * cell.h_stride + head * v + column);
+  });
+  for (std::int64_t b = 0; b < batch.size; ++b) {
+    float* m = state_tensor(pass.model, batch.slots[static_cast<std::size_t>(b)], index, 2);
+    for (std::int64_t head = 0; head < heads; ++head) {
+      kernels::scale_in_place(cell.h + b * cell.h_stride + head * v, v, 1.0f / denominators[b * heads + head]);
+      m[head] = m_new[b * heads + head];
+    }
+  }
+}
+
+void mlstm_cell_prefill(const Pass& pass, std::size_t index, const PrefillSegment& segment, const CellPanels& cell) {
+  const config::ModelConfig& config = pass.model.config;
+  const std::int64_t qk = config.qk_head_dim(), v = config.v_head_dim();
+  pass.pool.parallel_for(config.num_heads, [&](std::int64_t head) {
+    kernels::MlstmChunkwise args;
+    args.qk = qk;
+    args.v = v;
+    args.tokens = segment.tokens;
+    args.chunk_size = config.chunk_size;
+    args.q = cell.q + head * qk * kernels::kPanelWidth;
+    args.k = cell.k + head * qk * kernels::kPanelWidth;
+    args.value = cell.v + head * v * kernels::kPanelWidth;
+    args.i_raw = cell.i + head * kernels::kPanelWidth;
+    args.f_raw = cell.f + head * kernels::kPanelWidth;
+    args.q_stride = cell.q_stride;
+    args.k_stride = cell.k_stride;
+    args.value_stride = cell.v_stride;
+    args.gate_stride = cell.gate_stride;
+    args.q_scale = cell.q_scale;
+    args.k_scale = cell.k_scale;
+    args.eps = config.mlstm_eps;
+    args.c = state_tensor(pass.model, segment.slot, index, 0) + head * qk * v;
+    args.n = state_tensor(pass.model, segment.slot, index, 1) + head * qk;
+    args.m = state_tensor(pass.model, segment.slot, index, 2) + head;
+    args.h = cell.h + head * v * kernels::kPanelWidth;
+    args.h_stride = cell.h_stride;
+    kernels::mlstm_chunkwise(args, chunk_scratch(kernels::mlstm_chunkwise_scratch(qk, v)));
+  });
+}
+
+}  // namespace xlstm::backend

@@ -1,0 +1,231 @@
+#include "xlstm/kernels/cpu/gemv.h"
+
+#include <cstring>
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "xlstm/kernels/cpu/gemv.cpp"
+#include "hwy/foreach_target.h"
+// (a block of its own: after foreach_target.h)
+#include "hwy/cache_control.h"
+#include "hwy/highway.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace xlstm::kernels {
+namespace HWY_NAMESPACE {
+namespace {
+namespace hn = hwy::HWY_NAMESPACE;
+
+using D = hn::ScalableTag<float>;
+using V = hn::Vec<D>;
+
+// Weights are read ahead of their use by this much: one row block of a few KB, in memory order (rows are contiguous).
+constexpr std::int64_t kPrefetchBytes = 4096;
+
+// Four running sums a row: with two rows at a time (or one row and two or three x) enough chains to hide the latency of fma.
+struct Sums {
+  V a, b, c, d;
+};
+
+HWY_INLINE Sums zero_sums() { return {hn::Zero(D()), hn::Zero(D()), hn::Zero(D()), hn::Zero(D())}; }
+
+HWY_INLINE float total(const Sums& s) {
+  return hn::GetLane(hn::SumOfLanes(D(), hn::Add(hn::Add(s.a, s.b), hn::Add(s.c, s.d))));
+}
+
+// Four vectors of weights, unpacked. A block is 4 * lanes columns; half a block 2 * lanes.
+struct Unpacked {
+  V a, b, c, d;
+};
+
+struct Float32Weights {
+  using T = float;
+  static HWY_INLINE Unpacked block(const T* w) {
+    const D d;
+    const std::size_t n = hn::Lanes(d);
+    return {hn::LoadU(d, w), hn::LoadU(d, w + n), hn::LoadU(d, w + 2 * n), hn::LoadU(d, w + 3 * n)};
+  }
+  static HWY_INLINE void half(const T* w, V& a, V& b) {
+    a = hn::LoadU(D(), w);
+    b = hn::LoadU(D(), w + hn::Lanes(D()));
+  }
+  static HWY_INLINE float scalar(const T* w) { return *w; }
+};
+
+struct Float16Weights {
+  using T = std::uint16_t;
+  static HWY_INLINE V load(const T* w) {
+    const hn::Rebind<hwy::float16_t, D> d16;
+    return hn::PromoteTo(D(), hn::LoadU(d16, reinterpret_cast<const hwy::float16_t*>(w)));
+  }
+  static HWY_INLINE Unpacked block(const T* w) {
+    const std::size_t n = hn::Lanes(D());
+    return {load(w), load(w + n), load(w + 2 * n), load(w + 3 * n)};
+  }
+  static HWY_INLINE void half(const T* w, V& a, V& b) {
+    a = load(w);
+    b = load(w + hn::Lanes(D()));
+  }
+  static HWY_INLINE float scalar(const T* w) { return float16_to_float32(*w); }
+};
+
+// One 32-bit lane holds two bfloat16: the low half becomes a float by a shift, the high half by a mask.
+struct Bfloat16Weights {
+  using T = std::uint16_t;
+  static HWY_INLINE void half(const T* w, V& even, V& odd) {
+#if HWY_TARGET == HWY_SCALAR
+    even = hn::Set(D(), bfloat16_to_float32(w[0]));
+    odd = hn::Set(D(), bfloat16_to_float32(w[1]));
+#else
+    const hn::RebindToUnsigned<D> du;
+    const hn::Repartition<std::uint16_t, D> d16;
+    const auto pair = hn::BitCast(du, hn::LoadU(d16, w));
+    even = hn::BitCast(D(), hn::ShiftLeft<16>(pair));
+    odd = hn::BitCast(D(), hn::And(pair, hn::Set(du, 0xffff0000u)));
+#endif
+  }
+  static HWY_INLINE Unpacked block(const T* w) {
+    Unpacked u;
+    half(w, u.a, u.b);
+    half(w + 2 * hn::Lanes(D()), u.c, u.d);
+    return u;
+  }
+  static HWY_INLINE float scalar(const T* w) { return bfloat16_to_float32(*w); }
+};
+
+HWY_INLINE void multiply_add(const Unpacked& w, const float* x, Sums& s) {
+  const D d;
+  const std::size_t n = hn::Lanes(d);
+  s.a = hn::MulAdd(w.a, hn::LoadU(d, x), s.a);
+  s.b = hn::MulAdd(w.b, hn::LoadU(d, x + n), s.b);
+  s.c = hn::MulAdd(w.c, hn::LoadU(d, x + 2 * n), s.c);
+  s.d = hn::MulAdd(w.d, hn::LoadU(d, x + 3 * n), s.d);
+}
+
+HWY_INLINE void multiply_add_half(V wa, V wb, const float* x, Sums& s) {
+  const D d;
+  s.a = hn::MulAdd(wa, hn::LoadU(d, x), s.a);
+  s.b = hn::MulAdd(wb, hn::LoadU(d, x + hn::Lanes(d)), s.b);
+}
+
+// What is left after whole blocks: half a block if it fits, then single columns. The same for every row and batch.
+template <class W>
+HWY_INLINE float finish(const typename W::T* w, const float* x, std::int64_t c, std::int64_t cols, Sums& s) {
+  const auto half = static_cast<std::int64_t>(2 * hn::Lanes(D()));
+  if (c + half <= cols) {
+    V a, b;
+    W::half(w + c, a, b);
+    multiply_add_half(a, b, x + c, s);
+    c += half;
+  }
+  float tail = 0;
+  for (; c < cols; ++c) tail += W::scalar(w + c) * x[c];
+  return total(s) + tail;
+}
+
+// Two rows of weights, one x.
+template <class W>
+HWY_INLINE void two_rows(const typename W::T* w, std::int64_t cols, const float* x, float* y) {
+  const auto step = static_cast<std::int64_t>(4 * hn::Lanes(D()));
+  const typename W::T* w1 = w + cols;
+  Sums s0 = zero_sums(), s1 = zero_sums();
+  std::int64_t c = 0;
+  for (; c + step <= cols; c += step) {
+    hwy::Prefetch(reinterpret_cast<const char*>(w1 + c) + kPrefetchBytes);
+    hwy::Prefetch(reinterpret_cast<const char*>(w + c) + kPrefetchBytes);
+    multiply_add(W::block(w + c), x + c, s0);
+    multiply_add(W::block(w1 + c), x + c, s1);
+  }
+  y[0] = finish<W>(w, x, c, cols, s0);
+  y[1] = finish<W>(w1, x, c, cols, s1);
+}
+
+// One row of weights, B of x.
+template <class W, int B>
+HWY_INLINE void one_row(const typename W::T* w, std::int64_t cols, const float* x, std::int64_t x_stride, float* y,
+                        std::int64_t y_stride) {
+  const auto step = static_cast<std::int64_t>(4 * hn::Lanes(D()));
+  Sums s0 = zero_sums(), s1 = zero_sums(), s2 = zero_sums();
+  std::int64_t c = 0;
+  for (; c + step <= cols; c += step) {
+    hwy::Prefetch(reinterpret_cast<const char*>(w + c) + kPrefetchBytes);
+    const Unpacked u = W::block(w + c);
+    multiply_add(u, x + c, s0);
+    if constexpr (B > 1) multiply_add(u, x + x_stride + c, s1);
+    if constexpr (B > 2) multiply_add(u, x + 2 * x_stride + c, s2);
+  }
+  y[0] = finish<W>(w, x, c, cols, s0);
+  if constexpr (B > 1) y[y_stride] = finish<W>(w, x + x_stride, c, cols, s1);
+  if constexpr (B > 2) y[2 * y_stride] = finish<W>(w, x + 2 * x_stride, c, cols, s2);
+}
+
+template <class W>
+void gemv_rows(const MatrixView& m, std::int64_t row_begin, std::int64_t row_end, const float* x, std::int64_t x_stride,
+               std::int64_t batch, float* y, std::int64_t y_stride) {
+  const auto* weights = static_cast<const typename W::T*>(m.data);
+  if (batch == 1) {
+    std::int64_t r = row_begin;
+    for (; r + 2 <= row_end; r += 2) two_rows<W>(weights + r * m.cols, m.cols, x, y + (r - row_begin));
+    if (r < row_end) one_row<W, 1>(weights + r * m.cols, m.cols, x, 0, y + (r - row_begin), 0);
+    return;
+  }
+  for (std::int64_t r = row_begin; r < row_end; ++r) {
+    const auto* w = weights + r * m.cols;  // stays in the first-level cache for all of the batch
+    float* const out = y + (r - row_begin);
+    std::int64_t b = 0;
+    for (; b + 3 <= batch; b += 3) one_row<W, 3>(w, m.cols, x + b * x_stride, x_stride, out + b * y_stride, y_stride);
+    if (b + 2 == batch) {
+      one_row<W, 2>(w, m.cols, x + b * x_stride, x_stride, out + b * y_stride, y_stride);
+    } else if (b + 1 == batch) {
+      one_row<W, 1>(w, m.cols, x + b * x_stride, 0, out + b * y_stride, 0);
+    }
+  }
+}
+
+void gemv_target(const MatrixView& w, std::int64_t row_begin, std::int64_t row_end, const float* x, std::int64_t x_stride,
+                 std::int64_t batch, float* y, std::int64_t y_stride) {
+  switch (w.dtype) {
+    case DType::bfloat16: return gemv_rows<Bfloat16Weights>(w, row_begin, row_end, x, x_stride, batch, y, y_stride);
+    case DType::float16: return gemv_rows<Float16Weights>(w, row_begin, row_end, x, x_stride, batch, y, y_stride);
+    default: return gemv_rows<Float32Weights>(w, row_begin, row_end, x, x_stride, batch, y, y_stride);
+  }
+}
+
+void gemv_prepare_target(DType dtype, const float* x, std::int64_t cols, float* out) {
+  const D d;
+  const auto n = static_cast<std::int64_t>(hn::Lanes(d));
+  std::int64_t c = 0;
+  if (HWY_TARGET != HWY_SCALAR && dtype == DType::bfloat16) {  // one lane is in order already
+    for (; c + 2 * n <= cols; c += 2 * n) {
+#if HWY_TARGET != HWY_SCALAR
+      V even, odd;
+      hn::LoadInterleaved2(d, x + c, even, odd);
+      hn::StoreU(even, d, out + c);
+      hn::StoreU(odd, d, out + c + n);
+#endif
+    }
+  }
+  if (c < cols) std::memcpy(out + c, x + c, static_cast<std::size_t>(cols - c) * sizeof(float));
+}
+
+}  // namespace
+}  // namespace HWY_NAMESPACE
+}  // namespace xlstm::kernels
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace xlstm::kernels {
+
+HWY_EXPORT(gemv_target);
+HWY_EXPORT(gemv_prepare_target);
+
+void gemv(const MatrixView& w, std::int64_t row_begin, std::int64_t row_end, const float* x, std::int64_t x_stride,
+          std::int64_t batch, float* y, std::int64_t y_stride) {
+  HWY_DYNAMIC_DISPATCH(gemv_target)(w, row_begin, row_end, x, x_stride, batch, y, y_stride);
+}
+
+void gemv_prepare(DType dtype, const float* x, std::int64_t cols, float* out) {
+  HWY_DYNAMIC_DISPATCH(gemv_prepare_target)(dtype, x, cols, out);
+}
+
+}  // namespace xlstm::kernels
+#endif  // HWY_ONCE

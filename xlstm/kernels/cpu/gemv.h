@@ -1,0 +1,28 @@
+// Matrix-vector products for decode: every weight read once, in place, in its stored dtype; sums in float32.
+#pragma once
+
+#include <cstdint>
+
+#include "xlstm/base/dtype.h"
+
+namespace xlstm::kernels {
+
+/// Row-major [rows, cols]; float32, float16 or bfloat16, aligned to the element size.
+struct MatrixView {
+  DType dtype = DType::float32;
+  const void* data = nullptr;
+  std::int64_t rows = 0;
+  std::int64_t cols = 0;
+};
+
+/// y[b, r - row_begin] = sum_c w[r, c] * x[b, c] for r in [row_begin, row_end), b in [0, batch).
+/// x: as gemv_prepare leaves it for w.dtype; row b starts at x + b * x_stride; y likewise (y_stride).
+/// Batch invariance: the order of summation of y[b, r] depends on cols, the dtype and the CPU target alone.
+void gemv(const MatrixView& w, std::int64_t row_begin, std::int64_t row_end, const float* x, std::int64_t x_stride,
+          std::int64_t batch, float* y, std::int64_t y_stride);
+
+/// bfloat16 weights are unpacked two by two (even and odd columns), so x is put in that order once: out [cols].
+/// Other dtypes: a copy. out != x.
+void gemv_prepare(DType dtype, const float* x, std::int64_t cols, float* out);
+
+}  // namespace xlstm::kernels

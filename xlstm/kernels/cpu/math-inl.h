@@ -1,0 +1,60 @@
+// Vector functions that several kernels share. Included once per CPU target, inside foreach_target.
+
+#if defined(XLSTM_KERNELS_CPU_MATH_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef XLSTM_KERNELS_CPU_MATH_INL_H_
+#undef XLSTM_KERNELS_CPU_MATH_INL_H_
+#else
+#define XLSTM_KERNELS_CPU_MATH_INL_H_
+#endif
+
+#include <cstdint>
+
+#include "hwy/highway.h"
+// (a block of its own: needs highway.h)
+#include "hwy/contrib/math/math-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace xlstm::kernels {
+namespace HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+template <class D, class V = hn::Vec<D>>
+HWY_INLINE V sigmoid(D d, V x) {
+  const V one = hn::Set(d, 1.0f);
+  // exp of large arguments is capped by clamping: sigma(-87) is 1e-38, beyond that the result only underflows.
+  const V e = hn::Exp(d, hn::Min(hn::Neg(x), hn::Set(d, 87.0f)));
+  return hn::Div(one, hn::Add(one, e));
+}
+
+template <class D, class V = hn::Vec<D>>
+HWY_INLINE V silu(D d, V x) {
+  return hn::Mul(x, sigmoid(d, x));
+}
+
+/// cap * tanh(x / cap)
+template <class D, class V = hn::Vec<D>>
+HWY_INLINE V soft_cap(D d, V x, float cap) {
+  return hn::Mul(hn::Set(d, cap), hn::Tanh(d, hn::Div(x, hn::Set(d, cap))));
+}
+
+/// log(sigmoid(x)) = min(x, 0) - log1p(exp(-|x|)): never through log(sigmoid), which loses all digits near 0 (Q4).
+template <class D, class V = hn::Vec<D>>
+HWY_INLINE V log_sigmoid(D d, V x) {
+  return hn::Sub(hn::Min(x, hn::Zero(d)), hn::Log1p(d, hn::Exp(d, hn::Neg(hn::Abs(x)))));
+}
+
+/// Calls body(tag, index) over [0, size): full vectors, then single lanes with the same code.
+template <class F>
+HWY_INLINE void for_each_vector(std::int64_t size, F&& body) {
+  const hn::ScalableTag<float> d;
+  const auto n = static_cast<std::int64_t>(hn::Lanes(d));
+  std::int64_t i = 0;
+  for (; i + n <= size; i += n) body(d, i);
+  for (; i < size; ++i) body(hn::CappedTag<float, 1>(), i);
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace xlstm::kernels
+HWY_AFTER_NAMESPACE();
+
+#endif  // XLSTM_KERNELS_CPU_MATH_INL_H_
