@@ -14,7 +14,8 @@ void check_token(const model::Model& model, TokenId token) {
 }
 
 void check_logits(std::size_t expected, std::size_t found) {
-  if (expected != found) fail(ErrorCode::invalid_argument, "logits", "expected room for ", expected, " values but got ", found);
+  if (expected != found)
+    fail(ErrorCode::invalid_argument, "logits", "expected room for ", expected, " values but got ", found);
 }
 
 void check_state(const State* state) {
@@ -47,7 +48,8 @@ std::vector<std::string> backend_names() {
   return {"cpu"};
 }
 
-std::unique_ptr<Backend> make_backend(std::string_view name, std::shared_ptr<const model::Model> model, const Options& options) {
+std::unique_ptr<Backend> make_backend(std::string_view name, std::shared_ptr<const model::Model> model,
+                                      const Options& options) {
   if (name == "cpu") return make_cpu_backend(std::move(model), options);
   if (name == "mlx") return make_mlx_backend(std::move(model), options);
   if (name == "mlx-cpu") return make_mlx_cpu_backend(std::move(model), options);

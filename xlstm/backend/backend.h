@@ -46,8 +46,9 @@ struct Options {
 
 /// Runs one model. Rows of one call are independent: a row's logits and state have the same bits whatever else is
 /// in the call (CPU; MLX within rounding).
-/// Thread safety: one thread at a time, and for MLX backends always the thread that made it (streams belong to threads).
-/// Errors: invalid_argument for an id outside [0, V), an empty row or a wrong span; checked before any state changes.
+/// Thread safety: one thread at a time, and for MLX backends always the thread that made it (streams belong to
+/// threads). Errors: invalid_argument for an id outside [0, V), an empty row or a wrong span; checked before any state
+/// changes.
 class Backend {
  public:
   virtual ~Backend() = default;
@@ -64,7 +65,8 @@ class Backend {
 
 /// name: "cpu", "mlx" (reference graph) or "mlx-cpu" (the CPU engine as one MLX primitive a call).
 /// Errors: invalid_argument for an unknown name, unsupported for one that was not built.
-std::unique_ptr<Backend> make_backend(std::string_view name, std::shared_ptr<const model::Model> model, const Options& options);
+std::unique_ptr<Backend> make_backend(std::string_view name, std::shared_ptr<const model::Model> model,
+                                      const Options& options);
 
 /// Names of the backends in this build.
 std::vector<std::string> backend_names();

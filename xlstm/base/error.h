@@ -39,7 +39,7 @@ template <class... Parts>
 }  // namespace xlstm
 
 /// An internal promise; throws Error(internal) in every build when it does not hold.
-#define XLSTM_CHECK(condition)                                                                 \
-  do {                                                                                         \
+#define XLSTM_CHECK(condition)                                                                              \
+  do {                                                                                                      \
     if (!(condition)) ::xlstm::fail(::xlstm::ErrorCode::internal, __func__, "broken promise: " #condition); \
   } while (false)

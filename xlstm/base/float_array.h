@@ -15,7 +15,9 @@ class FloatArray {
  public:
   FloatArray() = default;
   explicit FloatArray(std::vector<float> values)
-      : owned_(std::make_shared<const std::vector<float>>(std::move(values))), data_(owned_->data()), size_(owned_->size()) {}
+      : owned_(std::make_shared<const std::vector<float>>(std::move(values))),
+        data_(owned_->data()),
+        size_(owned_->size()) {}
   /// In place when the tensor is float32, else a widened copy. The storage behind `tensor` must outlive the array.
   static FloatArray of(const TensorView& tensor);
 

@@ -13,7 +13,8 @@ struct RngKey {
 };
 
 /// Philox4x32-10 (Salmon et al., SC 2011): four 32-bit words from a 128-bit counter and a 64-bit key.
-std::array<std::uint32_t, 4> philox4x32(std::array<std::uint32_t, 4> counter, std::array<std::uint32_t, 2> key) noexcept;
+std::array<std::uint32_t, 4> philox4x32(std::array<std::uint32_t, 4> counter,
+                                        std::array<std::uint32_t, 2> key) noexcept;
 
 /// Uniform in (0, 1), 53 bits, never 0 or 1. `index` tells apart several draws of one key.
 double uniform(RngKey key, std::uint64_t index = 0) noexcept;

@@ -39,8 +39,8 @@ ThreadPool::~ThreadPool() {
   for (std::thread& worker : workers_) worker.join();
 }
 
-// Claims and runs one chunk. The job's fields are read before the claim: if the compare-and-swap succeeds, its epoch is still the
-// current one, so the fields belong to it (they change only after every chunk of the epoch is done).
+// Claims and runs one chunk. The job's fields are read before the claim: if the compare-and-swap succeeds, its epoch is
+// still the current one, so the fields belong to it (they change only after every chunk of the epoch is done).
 bool ThreadPool::claim_one() {
   std::uint64_t ticket = ticket_.load(std::memory_order_acquire);
   while (remaining(ticket) != 0) {

@@ -6,16 +6,17 @@
 #include <cstdint>
 #include <mutex>
 #include <thread>
+#include <type_traits>
 #include <vector>
 
 namespace xlstm {
 
 /// parallel_for(count, f) calls f(i) once for every i in [0, count); the caller works too and never waits for a worker
-/// that has not claimed a chunk, so a neighbour that takes a core costs its share and no more.
+/// that has not claimed a chunk, so a neighbour that takes a core costs its share and no more. REQUIRES: count < 2^32.
 ///
 /// Thread safety: parallel_for is for one caller at a time. f must not throw.
-/// Invariant: ticket_ packs (epoch, chunks left); a chunk is claimed by a compare-and-swap on it, so a worker that wakes late
-/// with an old job in hand cannot claim from a new one.
+/// Invariant: ticket_ packs (epoch, chunks left); a chunk is claimed by a compare-and-swap on it, so a worker that
+/// wakes late with an old job in hand cannot claim from a new one.
 class ThreadPool {
  public:
   /// num_threads counts the caller; 0 means available_cores().
@@ -33,7 +34,10 @@ class ThreadPool {
       for (std::int64_t i = 0; i < count; ++i) f(i);
       return;
     }
-    run(static_cast<std::uint32_t>(count), [](void* context, std::uint32_t i) { (*static_cast<F*>(context))(i); }, &f);
+    using Callable = std::remove_reference_t<F>;  // F is a reference when a named function object is passed
+    run(
+        static_cast<std::uint32_t>(count),
+        [](void* context, std::uint32_t i) { (*static_cast<Callable*>(context))(i); }, &f);
   }
 
  private:

@@ -2,10 +2,12 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -31,22 +33,36 @@ std::unique_ptr<FileSource> make_memory_source(std::map<std::string, Bytes> file
 /// How the files of one network are written.
 enum class Layout { huggingface, package, research };
 
-/// Sizes in `config` that come from config files only; model/ takes sizes from shapes and uses these to validate (0: not given).
+/// Widths that the factors in a config file allow: the code bases round differently (reference 1.2). Empty: the factor
+/// is not given.
+struct WidthHints {
+  std::vector<std::int64_t> qk_dim, v_dim, ffn_dim, slstm_ffn_dim;
+};
+
+/// Sizes in `config` and `widths` come from config files only; model/ takes sizes from shapes and uses these to
+/// validate (0: not given).
 struct Checkpoint {
   Layout layout = Layout::huggingface;
   config::ModelConfig config;
-  bool fused_weights = false;  // weight_mode "fused": names of reference 1.4
+  WidthHints widths;
+  std::string config_file;      // for messages
+  bool fused_weights = false;   // weight_mode "fused": names of reference 1.4
+  bool research_bias = false;   // research: biases of proj_up, q/k/v_proj and proj_down
+  bool slstm_ffn_bias = false;  // research: biases of the sLSTM blocks' FFN
   std::map<std::string, TensorView> tensors;
+  std::set<std::string> copied;  // names of the tensors that are not used in place (misaligned in their file)
   std::vector<std::shared_ptr<const void>> storage;  // keeps the views alive
   std::string source;
 };
 
-/// Reads config.json / config.yaml and every shard of the layout found (safetensors index or model_0…; first gap ends the list).
-/// Unknown keys are noted through log(debug). Errors: not_found, corrupt_file, unsupported (a key that changes the architecture, by
-/// name), invalid_argument; one line: file, key or tensor, expected, found.
-Checkpoint read_checkpoint(const FileSource& files);
+/// Reads config.json / config.yaml and every shard of the layout found (safetensors index or model_0…; first gap ends
+/// the list). Unknown keys are noted through log(debug). Errors: not_found, corrupt_file, unsupported (a key that
+/// changes the architecture, by name), invalid_argument; one line: file, key or tensor, expected, found.
+Checkpoint read_checkpoint(
+    const FileSource& files, const AvailableMemory& available = [] { return available_memory_bytes(); });
 
-/// Throws corrupt_file naming the first tensor with a NaN or an infinity, and where in it.
+/// Reads every weight. Throws corrupt_file naming the first tensor (by name) with a NaN or an infinity, and where in
+/// it.
 void check_finite(const Checkpoint& checkpoint);
 
 }  // namespace xlstm::checkpoint

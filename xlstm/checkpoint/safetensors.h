@@ -5,12 +5,14 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "xlstm/base/tensor_view.h"
+#include "xlstm/checkpoint/available_memory.h"
 
 namespace xlstm::checkpoint {
 
@@ -20,27 +22,35 @@ struct Bytes {
   std::shared_ptr<const void> owner;
 };
 
-/// Maps a file read-only. Errors: not_found, corrupt_file ("is a directory", ...).
+/// Maps a file read-only. The file must not shrink while it is in use (the system would end the process with SIGBUS);
+/// replacing it by rename is safe. Errors: not_found (cannot open), corrupt_file (a directory, a device, a pipe),
+/// overloaded (cannot map).
 Bytes map_file(const std::filesystem::path& path);
 
 /// Largest header accepted, in bytes (the format's own limit).
 inline constexpr std::size_t kMaxHeaderBytes = 100'000'000;
 
-/// A parsed file. Views point into `bytes`; a tensor that is not aligned to its element size is copied into `bytes.owner`'s company.
+/// A parsed file. Views point into `bytes`, or, for a tensor that is not aligned to its element size, into memory that
+/// `bytes.owner` keeps as well.
 struct SafetensorsFile {
   Bytes bytes;
   std::map<std::string, TensorView> tensors;
+  std::set<std::string> copied;  // names of the tensors that are not used in place
   std::map<std::string, std::string> metadata;
 };
 
-/// Checks everything before it returns: header length and size limit, JSON (depth limited, duplicate names refused), dtype, shape
-/// products (overflow), offsets (inside the data, no overlap, no hole, size = shape x dtype), file neither truncated nor overlong.
-/// Memory: at most a small multiple of the header. Errors: corrupt_file, one line: file, tensor, expected, found.
-SafetensorsFile parse_safetensors(Bytes bytes, const std::string& file_name);
+/// Checks everything before it returns: header length and size limit, JSON (depth limited, duplicate names refused),
+/// dtype, shape products (overflow), offsets (inside the data, no overlap, no hole, size = shape x dtype), file neither
+/// truncated nor overlong. Memory: at most a small multiple of the header, and the tensors that must be copied. Errors:
+/// corrupt_file, one line: file, tensor, expected, found; overloaded when the copies do not fit in `available`.
+SafetensorsFile parse_safetensors(
+    Bytes bytes, const std::string& file_name,
+    const AvailableMemory& available = [] { return available_memory_bytes(); });
 SafetensorsFile open_safetensors(const std::filesystem::path& path);
 
-/// Writes tensors in the order given (data 64-byte aligned in the file by header padding), fsync, then renames into place.
-/// Errors: invalid_argument (duplicate name), internal (write failed: names path and reason); the old file is then untouched.
+/// Writes tensors in the order given (data 64-byte aligned in the file by header padding), fsync, then renames into
+/// place. Errors: invalid_argument (duplicate name), internal (write failed: names path and reason); the old file is
+/// then untouched.
 void write_safetensors(const std::filesystem::path& path, std::span<const TensorView> tensors,
                        const std::map<std::string, std::string>& metadata);
 

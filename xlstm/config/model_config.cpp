@@ -36,7 +36,8 @@ Activation activation_from_name(std::string_view name) {
   for (const auto& [known, value] : kActivations) {
     if (known == name) return value;
   }
-  fail(ErrorCode::unsupported, "act_fn", "expected gelu, relu, silu, swish, tanh, sigmoid or identity but got \"", name, "\"");
+  fail(ErrorCode::unsupported, "act_fn", "expected gelu, relu, silu, swish, tanh, sigmoid or identity but got \"", name,
+       "\"");
 }
 
 }  // namespace xlstm::config

@@ -59,7 +59,7 @@ struct ModelConfig {
 
   // Text front end (reference 1.9). Empty / nullopt: none.
   std::optional<TokenId> bos_token_id;
-  std::vector<TokenId> eos_token_ids;   // as the files have them
+  std::vector<TokenId> eos_token_ids;  // as the files have them
   bool force_bos_token_insert = true;
 
   std::int64_t qk_head_dim() const noexcept { return num_heads ? qk_dim / num_heads : 0; }

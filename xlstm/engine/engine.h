@@ -26,13 +26,14 @@ struct LoadOptions {
   std::string backend = "cpu";
   int num_threads = 0;  // 0: the cores this process may use
   bool check_weights = false;
-  std::function<void(double fraction)> on_progress;
+  std::function<void(double fraction)> on_progress;  // 0 at the start, 1 when the engine is ready
 };
 
-/// A conversation's state and the ids it has read. A value: fork() is the only copy.
+/// A conversation's state and the ids it has read. A value: fork() is the only copy. It must not outlive its engine.
 class Session {
  public:
-  Session(std::unique_ptr<backend::State> state, std::vector<TokenId> ids) : state_(std::move(state)), ids_(std::move(ids)) {}
+  Session(std::unique_ptr<backend::State> state, std::vector<TokenId> ids)
+      : state_(std::move(state)), ids_(std::move(ids)) {}
   Session fork() const { return Session(state_->clone(), ids_); }
   backend::State& state() noexcept { return *state_; }
   const backend::State& state() const noexcept { return *state_; }
@@ -52,49 +53,67 @@ struct StateTensorValue {
 };
 
 struct Perplexity {
-  std::size_t tokens = 0;  // read, BOS included
+  std::size_t tokens = 0;    // read, BOS included
   double nll_per_token = 0;  // mean over tokens - 1 predictions, nats
   double perplexity = 0;
 };
 
 /// One loaded model on one backend. Thread safety: use from one thread, the one that loaded it.
+/// Whatever takes tokens throws invalid_argument for an id outside the vocabulary or for no token at all, before any
+/// state changes; whatever takes memory throws overloaded when a state or the logits would not fit.
 class Engine {
  public:
+  /// Errors: not_found (no such directory, no config, no weights), corrupt_file, unsupported, invalid_argument (backend
+  /// name), overloaded (not even one state would fit in memory).
   static std::unique_ptr<Engine> load(const LoadOptions& options);
-  /// A random model of a published shape (see model::make_synthetic); tokenizer: bytes.
-  static std::unique_ptr<Engine> synthetic(std::string_view name, DType dtype, std::uint64_t seed, const LoadOptions& options);
+  /// A random model of a published shape (see model::make_synthetic); tokenizer: bytes. options.model is not looked at.
+  static std::unique_ptr<Engine> synthetic(std::string_view name, DType dtype, std::uint64_t seed,
+                                           const LoadOptions& options);
 
   const model::Model& model() const noexcept { return *model_; }
   const tokenizer::Tokenizer& tokenizer() const noexcept { return *tokenizer_; }
   backend::Backend& backend() noexcept { return *backend_; }
   /// Ids that end generation by default (reference 1.9: end-of-text, not the "!" of published files).
   const std::vector<TokenId>& stop_ids() const noexcept { return stop_ids_; }
+  /// The eos ids of the model's own config that are in the vocabulary, for those who opt in to them.
+  std::vector<TokenId> config_stop_ids() const;
   /// Where the model came from: a path or "embedded".
   const std::string& source() const noexcept { return source_; }
-  /// 32 hex digits over config and every weight; computed on first use.
+  /// 32 hex digits over config and every weight (see engine/model_hash.h); computed on first use, which reads all
+  /// weights.
   const std::string& model_hash();
 
   /// Ids of text; with_bos prepends the BOS when the model asks for one and the text does not begin with it.
   std::vector<TokenId> encode(std::string_view text, bool with_bos) const;
 
   Session new_session();
-  /// Logits [V] of the last position. Errors: invalid_argument (no token, id outside the vocabulary).
+  /// Logits [V] of the last position.
   std::vector<float> prefill(Session& session, std::span<const TokenId> tokens);
   /// Logits [V].
   std::vector<float> step(Session& session, TokenId token);
-  /// Advances the session by the prompt and what is generated.
-  generation::Result generate(Session& session, generation::Request request, const generation::Callbacks& callbacks = {});
+  /// Advances the session by the prompt and what is generated, except the last id (see generation::generate). An empty
+  /// request.history stands for the session's own ids. When something throws half-way the session stays true: its ids
+  /// are those that its state has read.
+  generation::Result generate(Session& session, generation::Request request,
+                              const generation::Callbacks& callbacks = {});
 
   /// Logits of every position [T, V].
   std::vector<float> all_logits(Session& session, std::span<const TokenId> tokens);
   std::vector<StateTensorValue> state_tensors(const Session& session) const;
+  /// One unbroken sequence from a fresh state, at least two tokens; softmax in double. Memory: the logits of one
+  /// prefill segment. callbacks: on_prefill and cancel (which throws cancelled) count.
   Perplexity perplexity(std::span<const TokenId> tokens, const generation::Callbacks& callbacks = {});
 
+  /// The session as a file for restore(), in any engine that runs the same model with the same tokenizer
+  /// (state/state_file.h).
   void save(const Session& session, const std::filesystem::path& path);
   Session restore(const std::filesystem::path& path);
 
  private:
   Engine() = default;
+  void start_backend(const LoadOptions& options);
+  std::vector<float> new_logits(std::size_t positions) const;
+
   std::shared_ptr<const model::Model> model_;
   std::unique_ptr<tokenizer::Tokenizer> tokenizer_;
   std::unique_ptr<backend::Backend> backend_;

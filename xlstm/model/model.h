@@ -84,9 +84,9 @@ struct ResearchSlstmBlock {
   Norm norm;
   std::optional<CausalConv> conv;
   HeadwiseLinear igate, fgate, zgate, ogate;  // NH blocks of [DH, DH]
-  FloatArray recurrent;  // [NH, 4, DH(out), DH(in)] whatever the file's layout was
-  FloatArray bias;       // [4, NH, DH]
-  Norm group_norm;       // empty weight: scale 1
+  FloatArray recurrent;                       // [NH, 4, DH(out), DH(in)] whatever the file's layout was
+  FloatArray bias;                            // [4, NH, DH]
+  Norm group_norm;                            // empty weight: scale 1
   std::optional<GatedFfn> ffn;
 };
 

@@ -8,18 +8,44 @@
 #include <string_view>
 #include <vector>
 
+#include "xlstm/checkpoint/available_memory.h"
 #include "xlstm/model/model.h"
 
 namespace xlstm::model {
 
+/// Sizes of an xLSTM-large network; the letters of the reference, section 1.2.
+struct SyntheticShape {
+  std::string name;
+  std::int64_t embedding_dim = 0;  // D
+  std::int64_t num_blocks = 0;
+  std::int64_t num_heads = 0;    // NH
+  std::int64_t qk_head_dim = 0;  // dqk
+  std::int64_t v_head_dim = 0;   // dv
+  std::int64_t ffn_dim = 0;      // F
+  std::int64_t vocab_size = 50304;
+};
+
 /// "7b", "2.7b", "1.3b", "165m" (reference section 1.2).
 std::vector<std::string> synthetic_names();
+/// Errors: invalid_argument, naming the names there are.
+SyntheticShape synthetic_shape(std::string_view name);
 
 /// xLSTM-large of the named shape, matrices uniform with variance 1/in, gate biases as trained models have them
-/// (i -10, f 3..6), stored as `dtype`; memory asks for huge pages. Errors: invalid_argument (name), overloaded (not enough memory).
+/// (i -10, f 3..6), norm weights 1, stored as `dtype`; memory asks for huge pages. The same shape and seed give the
+/// same numbers, rounded to dtype, on any number of threads. Errors: invalid_argument (name, dtype), overloaded (not
+/// enough memory, checked first).
 std::shared_ptr<const Model> make_synthetic(std::string_view name, DType dtype, std::uint64_t seed);
+std::shared_ptr<const Model> make_synthetic(
+    const SyntheticShape& shape, DType dtype, std::uint64_t seed,
+    const checkpoint::AvailableMemory& available = [] { return checkpoint::available_memory_bytes(); });
 
-/// Writes a large-architecture model as a Hugging Face checkpoint (config.json, model.safetensors or shards + index).
-void write_huggingface(const Model& model, const std::filesystem::path& directory);
+/// Files of at most this many bytes of tensors, unless one tensor is larger.
+inline constexpr std::size_t kMaxShardBytes = 5'000'000'000;
+
+/// Writes a large-architecture model as a Hugging Face checkpoint: config.json, model.safetensors or shards + index.
+/// The directory is made; files of the same names are replaced. Errors: unsupported (a network that this layout cannot
+/// express), invalid_argument (other weight files lie there and would be mixed in), internal (a write failed).
+void write_huggingface(const Model& model, const std::filesystem::path& directory,
+                       std::size_t max_shard_bytes = kMaxShardBytes);
 
 }  // namespace xlstm::model

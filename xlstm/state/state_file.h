@@ -1,4 +1,5 @@
-// The state of a conversation as a file: safetensors with metadata, refused on any mismatch. Format: docs/state_file.md.
+// The state of a conversation as a file: safetensors with metadata, refused on any mismatch. Format:
+// docs/state_file.md.
 #pragma once
 
 #include <filesystem>
@@ -22,10 +23,13 @@ struct StateFile {
 };
 
 /// Written whole or not at all. Tensors: "state.<name>" per StateSpec entry, and "ids" int32 [N].
+/// Errors: internal (a NaN or infinity in the state; the write failed).
 void save_state(const std::filesystem::path& path, const config::StateSpec& spec, const StateFile& file);
 
-/// Errors: corrupt_file for damage; invalid_argument naming what differs: format version, model hash, tokenizer hash, a tensor's
-/// shape, token count, hash of the ids.
+/// Padding of the slot is zero. Unknown metadata and tensors named "ext.…" are left to later versions and ignored.
+/// Errors: not_found; corrupt_file for damage (not safetensors, metadata or tensor missing or unknown, hash of the
+/// state's values, NaN or infinity); invalid_argument naming what differs: format version, model hash, tokenizer hash,
+/// a tensor's shape, token count, hash of the ids.
 StateFile load_state(const std::filesystem::path& path, const config::StateSpec& spec, const std::string& model_hash,
                      const std::string& tokenizer_hash);
 

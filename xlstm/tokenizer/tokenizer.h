@@ -18,15 +18,18 @@ class Tokenizer {
  public:
   virtual ~Tokenizer() = default;
 
-  /// Ids of UTF-8 text (ill-formed bytes encode as the bytes they are). Added tokens written in the text are parsed as
-  /// such. No BOS is added. Linear time and memory.
+  /// Ids of UTF-8 text (ill-formed bytes encode as the bytes they are; of those, the ones that no UTF-8 contains and
+  /// the vocabulary lacks encode as U+FFFD). Added tokens written in the text are parsed as such. No BOS is added.
+  /// Memory is linear; so is time, but for a factor log n within one long word. Errors: invalid_argument for a word of
+  /// 2 GiB, or when a file's own Split pattern exceeds the matcher's limits.
   virtual std::vector<TokenId> encode(std::string_view text) const = 0;
   /// Bytes that one id stands for; "" for an id that has none. Special tokens give their text.
   /// Errors: invalid_argument for an id outside [0, vocab_size()).
   virtual std::string_view token_bytes(TokenId id) const = 0;
   /// Number of ids, added tokens included: ids at or beyond it are masked when sampling.
   virtual std::size_t vocab_size() const noexcept = 0;
-  /// Id of an exact token text, added tokens included.
+  /// Id of the token that stands for exactly this text, in bytes (" the", not the file's "\u0120the"); an added token
+  /// comes before one of the model.
   virtual std::optional<TokenId> find(std::string_view token) const = 0;
   /// True for added tokens flagged "special".
   virtual bool is_special(TokenId id) const noexcept = 0;
@@ -39,7 +42,9 @@ class Tokenizer {
   std::string decode(const std::vector<TokenId>& ids) const;
 };
 
-/// Reads a Hugging Face tokenizer.json (byte-level BPE; NFC or no normaliser).
+/// Reads a Hugging Face tokenizer.json (byte-level BPE; NFC or no normaliser; ByteLevel and isolated Split
+/// pre-tokenizers) and gives the ids that `tokenizers` 0.23.3 gives without special tokens of its post-processor.
+/// Known difference: marks added after Unicode 9 are put in canonical order, which `tokenizers` leaves undone.
 /// Errors: not_found, corrupt_file (what, where), unsupported (names the component).
 std::unique_ptr<Tokenizer> load_tokenizer(const std::filesystem::path& tokenizer_json);
 /// The same from memory; `name` is used in messages.

@@ -16,7 +16,8 @@ struct DecodeBatch {
   std::span<float* const> slots;
 };
 
-/// Consecutive tokens of one sequence in panels (kernels/cpu/panel.h). x panels [panels][D][16], lanes past `tokens` are zeros or finite.
+/// Consecutive tokens of one sequence in panels (kernels/cpu/panel.h). x panels [panels][D][16], lanes past `tokens`
+/// are zeros or finite.
 struct PrefillSegment {
   std::int64_t tokens = 0;
   std::int64_t panels = 0;
@@ -28,11 +29,15 @@ struct PrefillSegment {
 float* state_tensor(const model::Model& model, float* slot, std::size_t block, std::size_t index);
 
 void decode_block(const Pass& pass, const model::LargeBlock& block, std::size_t index, const DecodeBatch& batch);
-void decode_block(const Pass& pass, const model::ResearchMlstmBlock& block, std::size_t index, const DecodeBatch& batch);
-void decode_block(const Pass& pass, const model::ResearchSlstmBlock& block, std::size_t index, const DecodeBatch& batch);
+void decode_block(const Pass& pass, const model::ResearchMlstmBlock& block, std::size_t index,
+                  const DecodeBatch& batch);
+void decode_block(const Pass& pass, const model::ResearchSlstmBlock& block, std::size_t index,
+                  const DecodeBatch& batch);
 
 void prefill_block(const Pass& pass, const model::LargeBlock& block, std::size_t index, const PrefillSegment& segment);
-void prefill_block(const Pass& pass, const model::ResearchMlstmBlock& block, std::size_t index, const PrefillSegment& segment);
-void prefill_block(const Pass& pass, const model::ResearchSlstmBlock& block, std::size_t index, const PrefillSegment& segment);
+void prefill_block(const Pass& pass, const model::ResearchMlstmBlock& block, std::size_t index,
+                   const PrefillSegment& segment);
+void prefill_block(const Pass& pass, const model::ResearchSlstmBlock& block, std::size_t index,
+                   const PrefillSegment& segment);
 
 }  // namespace xlstm::backend

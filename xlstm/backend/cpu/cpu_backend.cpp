@@ -15,8 +15,8 @@ namespace xlstm::backend {
 namespace {
 
 constexpr std::int64_t W = kernels::kPanelWidth;
-// Tokens that go through all blocks together: a weight unpacked once serves 256 tokens, and their activations stay in the
-// outer cache. A multiple of the chunk length, so cutting a prompt at segments changes no bit.
+// Tokens that go through all blocks together: a weight unpacked once serves 256 tokens, and their activations stay in
+// the outer cache. A multiple of the chunk length, so cutting a prompt at segments changes no bit.
 constexpr std::int64_t kSegment = 256;
 constexpr std::int64_t kHeadPanels = 4;  // positions per piece when the logits of all are wanted: 64
 
@@ -42,7 +42,8 @@ class CpuState final : public State {
 
  private:
   void check(std::size_t size) const {
-    if (size != slot_.size()) fail(ErrorCode::invalid_argument, "state", "expected ", slot_.size(), " values but got ", size);
+    if (size != slot_.size())
+      fail(ErrorCode::invalid_argument, "state", "expected ", slot_.size(), " values but got ", size);
   }
   AlignedFloats slot_;
 };
@@ -113,7 +114,8 @@ void CpuBackend::write_logits(std::int64_t batch, const float* hidden, std::span
   pool_.parallel_for(batch, [&](std::int64_t b) {
     float* row = logits[static_cast<std::size_t>(b)];
     if (row != out + b * vocab) std::copy_n(out + b * vocab, vocab, row);
-    if (model_->config.output_logit_soft_cap) kernels::soft_cap_in_place(row, vocab, *model_->config.output_logit_soft_cap);
+    if (model_->config.output_logit_soft_cap)
+      kernels::soft_cap_in_place(row, vocab, *model_->config.output_logit_soft_cap);
   });
 }
 
@@ -158,7 +160,8 @@ void CpuBackend::write_all_logits(const PrefillSegment& s, std::span<float> logi
     pool_.parallel_for(std::min(panels * W, s.tokens - first * W), [&](std::int64_t t) {
       float* row = logits.data() + (first * W + t) * vocab;
       kernels::panel_get_lane(out + t / W * vocab * W, vocab, static_cast<int>(t % W), row);
-      if (model_->config.output_logit_soft_cap) kernels::soft_cap_in_place(row, vocab, *model_->config.output_logit_soft_cap);
+      if (model_->config.output_logit_soft_cap)
+        kernels::soft_cap_in_place(row, vocab, *model_->config.output_logit_soft_cap);
     });
   }
 }

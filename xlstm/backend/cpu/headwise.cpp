@@ -12,7 +12,8 @@ namespace xlstm::backend {
 namespace {
 
 constexpr std::int64_t W = kernels::kPanelWidth;
-// Blocks narrower than this (the usual qkv_proj_blocksize is 4) are cheaper as plain loops than as calls of the gemv kernel.
+// Blocks narrower than this (the usual qkv_proj_blocksize is 4) are cheaper as plain loops than as calls of the gemv
+// kernel.
 constexpr std::int64_t kGemvWidth = 16;
 constexpr std::int64_t kConvChannels = 64;  // channels per task
 
@@ -59,8 +60,8 @@ void conv_step(const model::CausalConv& conv, const float* x, float* history, fl
   kernels::silu(y, channels, y);
 }
 
-void conv_panels(const Pass& pass, const model::CausalConv& conv, const float* x, std::int64_t x_stride, std::int64_t tokens,
-                 float* history, float* y, std::int64_t y_stride) {
+void conv_panels(const Pass& pass, const model::CausalConv& conv, const float* x, std::int64_t x_stride,
+                 std::int64_t tokens, float* history, float* y, std::int64_t y_stride) {
   const std::int64_t tasks = (conv.channels + kConvChannels - 1) / kConvChannels;
   pass.pool.parallel_for(tasks, [&](std::int64_t task) {
     thread_local std::vector<float> series;

@@ -15,7 +15,7 @@ void headwise_panel(const model::HeadwiseLinear& layer, const float* x, float* y
 /// One token: shifts x [channels] into history [kernel_size, channels] and writes y = silu(conv).
 void conv_step(const model::CausalConv& conv, const float* x, float* history, float* y);
 /// A segment: y panels = silu(conv(x panels)); history advances by `tokens`. Channels are shared out over the pool.
-void conv_panels(const Pass& pass, const model::CausalConv& conv, const float* x, std::int64_t x_stride, std::int64_t tokens,
-                 float* history, float* y, std::int64_t y_stride);
+void conv_panels(const Pass& pass, const model::CausalConv& conv, const float* x, std::int64_t x_stride,
+                 std::int64_t tokens, float* history, float* y, std::int64_t y_stride);
 
 }  // namespace xlstm::backend

@@ -1,4 +1,5 @@
-// Blocks of xLSTM-large (reference 0.1): RMSNorm, mLSTM layer, RMSNorm, gated FFN, each half added to the residual stream.
+// Blocks of xLSTM-large (reference 0.1): RMSNorm, mLSTM layer, RMSNorm, gated FFN, each half added to the residual
+// stream.
 #include <array>
 #include <cmath>
 
@@ -41,7 +42,8 @@ void decode_mlstm(const Pass& pass, const model::LargeBlock& block, std::size_t 
   mlstm_cell_decode(pass, index, batch, {q, k, value, i, f, qk, v, heads, h.natural, v});
   pass.pool.parallel_for(n, [&](std::int64_t b) {
     float* row = h.natural + b * v;
-    kernels::group_norm(row, v, heads, block.multihead_norm.weight.data(), block.multihead_norm.bias.data(), config.norm_eps, row);
+    kernels::group_norm(row, v, heads, block.multihead_norm.weight.data(), block.multihead_norm.bias.data(),
+                        config.norm_eps, row);
     kernels::sigmoid_gate_in_place(row, o + b * v, v);
   });
   prepare(pass, h, n);
@@ -54,14 +56,16 @@ void decode_ffn(const Pass& pass, const model::LargeBlock& block, const DecodeBa
   decode_rms_norm(pass, block.norm_ffn, n, batch.x, u);
   const Vectors hidden = take_vectors(pass, n, ffn);
   float* gate = pass.workspace.take(n * ffn);
-  project(pass, u, n, std::array<Projection, 1>{{{&block.ffn_up, hidden.natural, ffn, Output::store, &block.ffn_gate, gate}}});
+  project(pass, u, n,
+          std::array<Projection, 1>{{{&block.ffn_up, hidden.natural, ffn, Output::store, &block.ffn_gate, gate}}});
   prepare(pass, hidden, n);
   project(pass, hidden, n, std::array<Projection, 1>{{{&block.ffn_down, batch.x, dim, Output::add}}});
 }
 
 void prefill_mlstm(const Pass& pass, const model::LargeBlock& block, std::size_t index, const PrefillSegment& s) {
   const config::ModelConfig& config = pass.model.config;
-  const std::int64_t dim = config.embedding_dim * W, qk = config.qk_dim * W, v = config.v_dim * W, heads = config.num_heads * W;
+  const std::int64_t dim = config.embedding_dim * W, qk = config.qk_dim * W, v = config.v_dim * W,
+                     heads = config.num_heads * W;
   float* a = pass.workspace.take(s.panels * dim);
   prefill_rms_norm(pass, block.norm_mlstm, s.panels, s.x, a);
   float* q = pass.workspace.take(s.panels * qk);

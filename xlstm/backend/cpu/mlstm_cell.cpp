@@ -48,7 +48,8 @@ void mlstm_cell_decode(const Pass& pass, std::size_t index, const DecodeBatch& b
       m_new[b * heads + head] = gates.m;
     }
     const std::int64_t column = slice * kSliceWidth;
-    kernels::mlstm_step_slice(gates, q, k, cell.v + b * cell.v_stride + head * v + column, qk, std::min(kSliceWidth, v - column), v,
+    kernels::mlstm_step_slice(gates, q, k, cell.v + b * cell.v_stride + head * v + column, qk,
+                              std::min(kSliceWidth, v - column), v,
                               state_tensor(pass.model, slot, index, 0) + head * qk * v + column,
                               cell.h + b * cell.h_stride + head * v + column);
   });

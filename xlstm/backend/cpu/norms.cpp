@@ -14,10 +14,12 @@ void decode_rms_norm(const Pass& pass, const model::Norm& norm, std::int64_t bat
   prepare(pass, to, batch);
 }
 
-void decode_layer_norm(const Pass& pass, const model::Norm& norm, std::int64_t batch, const float* x, const Vectors& to) {
+void decode_layer_norm(const Pass& pass, const model::Norm& norm, std::int64_t batch, const float* x,
+                       const Vectors& to) {
   const float eps = pass.model.config.norm_eps;
   pass.pool.parallel_for(batch, [&](std::int64_t b) {
-    kernels::group_norm(x + b * to.size, to.size, 1, norm.weight.data(), norm.bias.data(), eps, to.natural + b * to.size);
+    kernels::group_norm(x + b * to.size, to.size, 1, norm.weight.data(), norm.bias.data(), eps,
+                        to.natural + b * to.size);
   });
   prepare(pass, to, batch);
 }

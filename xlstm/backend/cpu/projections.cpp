@@ -10,8 +10,8 @@ namespace xlstm::backend {
 namespace {
 
 constexpr std::int64_t kMaxProjections = 8;
-// Weights one claimed chunk reads: small enough to share out evenly, large enough that the claim (about 50 ns) and the start
-// of a stream do not show.
+// Weights one claimed chunk reads: small enough to share out evenly, large enough that the claim (about 50 ns) and the
+// start of a stream do not show.
 constexpr std::int64_t kMaxChunkBytes = 128 * 1024;
 constexpr std::int64_t kMinChunkBytes = 8 * 1024;
 constexpr std::int64_t kChunksPerThread = 4;
@@ -46,7 +46,8 @@ Cut cut_by_bytes(std::span<const Projection> projections, int num_threads) {
   const std::int64_t target = std::clamp(total / (num_threads * kChunksPerThread), kMinChunkBytes, kMaxChunkBytes);
   Cut cut;
   for (const Projection& p : projections) {
-    const std::int64_t rows = std::max<std::int64_t>(2, target / row_bytes(p) / 2 * 2);  // pairs of rows share a load of x
+    const std::int64_t rows =
+        std::max<std::int64_t>(2, target / row_bytes(p) / 2 * 2);  // pairs of rows share a load of x
     cut.add(p.linear->out_dim(), rows);
   }
   return cut;
@@ -57,14 +58,16 @@ const float* input_for(const model::Linear& linear, const Vectors& x) {
 }
 
 /// Rows [begin, end) of W x + b for each of the batch; y is where row `begin` of the first goes.
-void multiply(const model::Linear& linear, const Vectors& x, std::int64_t batch, std::int64_t begin, std::int64_t end, float* y,
-              std::int64_t y_stride) {
+void multiply(const model::Linear& linear, const Vectors& x, std::int64_t batch, std::int64_t begin, std::int64_t end,
+              float* y, std::int64_t y_stride) {
   kernels::gemv(matrix(linear), begin, end, input_for(linear, x), x.size, batch, y, y_stride);
   if (linear.bias.empty()) return;
-  for (std::int64_t b = 0; b < batch; ++b) kernels::add_in_place(y + b * y_stride, linear.bias.data() + begin, end - begin);
+  for (std::int64_t b = 0; b < batch; ++b)
+    kernels::add_in_place(y + b * y_stride, linear.bias.data() + begin, end - begin);
 }
 
-void run_rows(const Projection& p, const Vectors& x, std::int64_t batch, std::int64_t begin, std::int64_t end, float* sums) {
+void run_rows(const Projection& p, const Vectors& x, std::int64_t batch, std::int64_t begin, std::int64_t end,
+              float* sums) {
   const std::int64_t width = end - begin;
   float* y = p.y + begin;
   if (p.output == Output::add) {
@@ -81,8 +84,9 @@ void run_rows(const Projection& p, const Vectors& x, std::int64_t batch, std::in
   }
 }
 
-void multiply_panels(const model::Linear& linear, const float* x, std::int64_t x_stride, float* y, std::int64_t y_stride,
-                     std::int64_t panels, std::int64_t begin, std::int64_t end, Output output, float* scratch) {
+void multiply_panels(const model::Linear& linear, const float* x, std::int64_t x_stride, float* y,
+                     std::int64_t y_stride, std::int64_t panels, std::int64_t begin, std::int64_t end, Output output,
+                     float* scratch) {
   kernels::panel_gemm(matrix(linear), begin, end, x, x_stride, y, y_stride, panels, output == Output::add, scratch);
   if (linear.bias.empty()) return;
   for (std::int64_t p = 0; p < panels; ++p) {

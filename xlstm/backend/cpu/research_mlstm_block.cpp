@@ -1,4 +1,5 @@
-// mLSTM blocks of the research layout (reference 3.3): pre-up-projection, convolution, block-diagonal q, k, v, gated output.
+// mLSTM blocks of the research layout (reference 3.3): pre-up-projection, convolution, block-diagonal q, k, v, gated
+// output.
 #include <array>
 #include <cmath>
 
@@ -17,11 +18,14 @@ constexpr std::int64_t W = kernels::kPanelWidth;
 constexpr std::size_t kConvState = 3;  // after C, n, m
 
 // The cell of this layout scales k, not q: the state holds scaled keys (reference 3.3, Q33).
-float key_scale(const config::ModelConfig& config) { return 1.0f / std::sqrt(static_cast<float>(config.qk_head_dim())); }
+float key_scale(const config::ModelConfig& config) {
+  return 1.0f / std::sqrt(static_cast<float>(config.qk_head_dim()));
+}
 
 }  // namespace
 
-void decode_block(const Pass& pass, const model::ResearchMlstmBlock& block, std::size_t index, const DecodeBatch& batch) {
+void decode_block(const Pass& pass, const model::ResearchMlstmBlock& block, std::size_t index,
+                  const DecodeBatch& batch) {
   const config::ModelConfig& config = pass.model.config;
   const std::int64_t dim = config.embedding_dim, inner = config.v_dim, heads = config.num_heads, n = batch.size;
   const Vectors a = take_vectors(pass, n, dim);
@@ -42,14 +46,17 @@ void decode_block(const Pass& pass, const model::ResearchMlstmBlock& block, std:
   float* i = pass.workspace.take(n * heads);
   float* f = pass.workspace.take(n * heads);
   project(pass, qkv, n, std::array<Projection, 2>{{{&block.igate, i, heads}, {&block.fgate, f, heads}}});
-  for (std::int64_t b = 0; b < n; ++b) kernels::scale_in_place(qkv.natural + b * qkv.size + inner, inner, key_scale(config));
+  for (std::int64_t b = 0; b < n; ++b)
+    kernels::scale_in_place(qkv.natural + b * qkv.size + inner, inner, key_scale(config));
   const Vectors h = take_vectors(pass, n, inner);
   const float* q = qkv.natural;
-  mlstm_cell_decode(pass, index, batch, {q, q + inner, q + 2 * inner, i, f, qkv.size, qkv.size, heads, h.natural, inner});
+  mlstm_cell_decode(pass, index, batch,
+                    {q, q + inner, q + 2 * inner, i, f, qkv.size, qkv.size, heads, h.natural, inner});
   pass.pool.parallel_for(n, [&](std::int64_t b) {
     float* row = h.natural + b * inner;
     float* skip = conv + b * inner;
-    kernels::group_norm(row, inner, heads, block.outnorm.weight.data(), block.outnorm.bias.data(), config.norm_eps, row);
+    kernels::group_norm(row, inner, heads, block.outnorm.weight.data(), block.outnorm.bias.data(), config.norm_eps,
+                        row);
     kernels::multiply_in_place(skip, block.learnable_skip.data(), inner);
     kernels::add_in_place(row, skip, inner);
     kernels::silu_gate_in_place(row, up + b * 2 * inner + inner, inner);
@@ -58,7 +65,8 @@ void decode_block(const Pass& pass, const model::ResearchMlstmBlock& block, std:
   project(pass, h, n, std::array<Projection, 1>{{{&block.proj_down, batch.x, dim, Output::add}}});
 }
 
-void prefill_block(const Pass& pass, const model::ResearchMlstmBlock& block, std::size_t index, const PrefillSegment& s) {
+void prefill_block(const Pass& pass, const model::ResearchMlstmBlock& block, std::size_t index,
+                   const PrefillSegment& s) {
   const config::ModelConfig& config = pass.model.config;
   const std::int64_t dim = config.embedding_dim * W, inner = config.v_dim * W, heads = config.num_heads * W;
   float* a = pass.workspace.take(s.panels * dim);
@@ -66,7 +74,8 @@ void prefill_block(const Pass& pass, const model::ResearchMlstmBlock& block, std
   float* up = pass.workspace.take(s.panels * 2 * inner);
   project_panels(pass, a, dim, s.panels, std::array<Projection, 1>{{{&block.proj_up, up, 2 * inner}}});
   float* conv = pass.workspace.take(s.panels * inner);
-  conv_panels(pass, block.conv, up, 2 * inner, s.tokens, state_tensor(pass.model, s.slot, index, kConvState), conv, inner);
+  conv_panels(pass, block.conv, up, 2 * inner, s.tokens, state_tensor(pass.model, s.slot, index, kConvState), conv,
+              inner);
   float* qkv = pass.workspace.take(s.panels * 3 * inner);
   pass.pool.parallel_for(s.panels, [&](std::int64_t p) {
     float* panel = qkv + p * 3 * inner;
@@ -76,15 +85,16 @@ void prefill_block(const Pass& pass, const model::ResearchMlstmBlock& block, std
   });
   float* i = pass.workspace.take(s.panels * heads);
   float* f = pass.workspace.take(s.panels * heads);
-  project_panels(pass, qkv, 3 * inner, s.panels, std::array<Projection, 2>{{{&block.igate, i, heads}, {&block.fgate, f, heads}}});
+  project_panels(pass, qkv, 3 * inner, s.panels,
+                 std::array<Projection, 2>{{{&block.igate, i, heads}, {&block.fgate, f, heads}}});
   float* h = pass.workspace.take(s.panels * inner);
   mlstm_cell_prefill(pass, index, s,
-                     {qkv, qkv + inner, qkv + 2 * inner, i, f, 3 * inner, 3 * inner, 3 * inner, heads, 1.0f, key_scale(config), h,
-                      inner});
+                     {qkv, qkv + inner, qkv + 2 * inner, i, f, 3 * inner, 3 * inner, 3 * inner, heads, 1.0f,
+                      key_scale(config), h, inner});
   pass.pool.parallel_for(s.panels, [&](std::int64_t p) {
     float* panel = h + p * inner;
-    kernels::panel_group_norm(panel, config.v_dim, config.num_heads, block.outnorm.weight.data(), block.outnorm.bias.data(),
-                              config.norm_eps, panel);
+    kernels::panel_group_norm(panel, config.v_dim, config.num_heads, block.outnorm.weight.data(),
+                              block.outnorm.bias.data(), config.norm_eps, panel);
     kernels::panel_add_scaled_rows(conv + p * inner, config.v_dim, block.learnable_skip.data(), panel);
     kernels::silu_gate_in_place(panel, up + p * 2 * inner + inner, inner);
   });

@@ -1,4 +1,5 @@
-// sLSTM blocks of the research layout (reference 3.4): convolution, head-wise gates, a scan over time, optional gated FFN.
+// sLSTM blocks of the research layout (reference 3.4): convolution, head-wise gates, a scan over time, optional gated
+// FFN.
 #include <array>
 #include <cmath>
 #include <numbers>
@@ -20,12 +21,18 @@ constexpr int kGates = 4;              // i, f, z, o
 
 float activate(config::Activation activation, float x) {
   switch (activation) {
-    case config::Activation::gelu: return 0.5f * x * (1.0f + std::erf(x * std::numbers::sqrt2_v<float> / 2.0f));
-    case config::Activation::relu: return x > 0 ? x : 0.0f;
-    case config::Activation::silu: return x / (1.0f + std::exp(-x));
-    case config::Activation::tanh: return std::tanh(x);
-    case config::Activation::sigmoid: return 1.0f / (1.0f + std::exp(-x));
-    case config::Activation::identity: return x;
+    case config::Activation::gelu:
+      return 0.5f * x * (1.0f + std::erf(x * std::numbers::sqrt2_v<float> / 2.0f));
+    case config::Activation::relu:
+      return x > 0 ? x : 0.0f;
+    case config::Activation::silu:
+      return x / (1.0f + std::exp(-x));
+    case config::Activation::tanh:
+      return std::tanh(x);
+    case config::Activation::sigmoid:
+      return 1.0f / (1.0f + std::exp(-x));
+    case config::Activation::identity:
+      return x;
   }
   fail(ErrorCode::internal, "act_fn", "no such activation");
 }
@@ -34,10 +41,10 @@ void activate_gate(config::Activation activation, const float* gate, const float
   for (std::int64_t r = 0; r < size; ++r) out[r] = activate(activation, gate[r]) * up[r];
 }
 
-/// One head, one token. raw [4][stride]: this head's part of W x for gates i, f, z, o; state rows y, c, n, m are D floats apart.
-/// gates: room for [4, DH].
-void cell_step(const model::ResearchSlstmBlock& block, const config::ModelConfig& config, std::int64_t head, const float* raw,
-               std::int64_t raw_stride, float* state, float* gates) {
+/// One head, one token. raw [4][stride]: this head's part of W x for gates i, f, z, o; state rows y, c, n, m are D
+/// floats apart. gates: room for [4, DH].
+void cell_step(const model::ResearchSlstmBlock& block, const config::ModelConfig& config, std::int64_t head,
+               const float* raw, std::int64_t raw_stride, float* state, float* gates) {
   const std::int64_t dim = config.embedding_dim, width = config.slstm_head_dim();
   const float* r = block.recurrent.data() + head * kGates * width * width;
   float* y = state + head * width;
@@ -85,7 +92,8 @@ void prefill_ffn(const Pass& pass, const model::GatedFfn& ffn, const PrefillSegm
 }
 
 /// Head by head over the whole segment: heads do not see each other inside the cell.
-void scan(const Pass& pass, const model::ResearchSlstmBlock& block, const PrefillSegment& s, const float* raw, float* state, float* y) {
+void scan(const Pass& pass, const model::ResearchSlstmBlock& block, const PrefillSegment& s, const float* raw,
+          float* state, float* y) {
   const config::ModelConfig& config = pass.model.config;
   const std::int64_t dim = config.embedding_dim, width = config.slstm_head_dim();
   float* rooms = pass.workspace.take(config.slstm_num_heads * 2 * kGates * width);
@@ -104,9 +112,11 @@ void scan(const Pass& pass, const model::ResearchSlstmBlock& block, const Prefil
 
 }  // namespace
 
-void decode_block(const Pass& pass, const model::ResearchSlstmBlock& block, std::size_t index, const DecodeBatch& batch) {
+void decode_block(const Pass& pass, const model::ResearchSlstmBlock& block, std::size_t index,
+                  const DecodeBatch& batch) {
   const config::ModelConfig& config = pass.model.config;
-  const std::int64_t dim = config.embedding_dim, heads = config.slstm_num_heads, width = config.slstm_head_dim(), n = batch.size;
+  const std::int64_t dim = config.embedding_dim, heads = config.slstm_num_heads, width = config.slstm_head_dim(),
+                     n = batch.size;
   const Vectors a = take_vectors(pass, n, dim);
   decode_layer_norm(pass, block.norm, n, batch.x, a);
   float* conv = pass.workspace.take(n * dim);
@@ -134,13 +144,15 @@ void decode_block(const Pass& pass, const model::ResearchSlstmBlock& block, std:
   for (std::int64_t b = 0; b < n; ++b) {
     const float* y = state_tensor(pass.model, batch.slots[static_cast<std::size_t>(b)], index, 0);
     float* out = conv + b * dim;
-    kernels::group_norm(y, dim, heads, block.group_norm.weight.data(), block.group_norm.bias.data(), config.norm_eps, out);
+    kernels::group_norm(y, dim, heads, block.group_norm.weight.data(), block.group_norm.bias.data(), config.norm_eps,
+                        out);
     kernels::add_in_place(batch.x + b * dim, out, dim);
   }
   if (block.ffn) decode_ffn(pass, *block.ffn, batch);
 }
 
-void prefill_block(const Pass& pass, const model::ResearchSlstmBlock& block, std::size_t index, const PrefillSegment& s) {
+void prefill_block(const Pass& pass, const model::ResearchSlstmBlock& block, std::size_t index,
+                   const PrefillSegment& s) {
   const config::ModelConfig& config = pass.model.config;
   const std::int64_t rows = config.embedding_dim, dim = rows * W;
   float* a = pass.workspace.take(s.panels * dim);
@@ -163,8 +175,8 @@ void prefill_block(const Pass& pass, const model::ResearchSlstmBlock& block, std
   scan(pass, block, s, raw, state_tensor(pass.model, s.slot, index, 0), y);
   pass.pool.parallel_for(s.panels, [&](std::int64_t p) {
     float* panel = y + p * dim;
-    kernels::panel_group_norm(panel, rows, config.slstm_num_heads, block.group_norm.weight.data(), block.group_norm.bias.data(),
-                              config.norm_eps, panel);
+    kernels::panel_group_norm(panel, rows, config.slstm_num_heads, block.group_norm.weight.data(),
+                              block.group_norm.bias.data(), config.norm_eps, panel);
     kernels::add_in_place(s.x + p * dim, panel, dim);
   });
   if (block.ffn) prefill_ffn(pass, *block.ffn, s);

@@ -46,7 +46,8 @@ void apply(std::string_view name) {
       known += (known.empty() ? "" : ", ") + std::string(hwy::TargetName(target));
     }
     if (mask == 0) {
-      fail(ErrorCode::invalid_argument, "XLSTM_CPU_TARGET", "expected one of ", known, " on this CPU but got \"", name, "\"");
+      fail(ErrorCode::invalid_argument, "XLSTM_CPU_TARGET", "expected one of ", known, " on this CPU but got \"", name,
+           "\"");
     }
     hwy::SetSupportedTargetsForTest(mask);
   }

@@ -21,7 +21,8 @@ using V = hn::Vec<D>;
 // Weights are read ahead of their use by this much: one row block of a few KB, in memory order (rows are contiguous).
 constexpr std::int64_t kPrefetchBytes = 4096;
 
-// Four running sums a row: with two rows at a time (or one row and two or three x) enough chains to hide the latency of fma.
+// Four running sums a row: with two rows at a time (or one row and two or three x) enough chains to hide the latency of
+// fma.
 struct Sums {
   V a, b, c, d;
 };
@@ -181,12 +182,15 @@ void gemv_rows(const MatrixView& m, std::int64_t row_begin, std::int64_t row_end
   }
 }
 
-void gemv_target(const MatrixView& w, std::int64_t row_begin, std::int64_t row_end, const float* x, std::int64_t x_stride,
-                 std::int64_t batch, float* y, std::int64_t y_stride) {
+void gemv_target(const MatrixView& w, std::int64_t row_begin, std::int64_t row_end, const float* x,
+                 std::int64_t x_stride, std::int64_t batch, float* y, std::int64_t y_stride) {
   switch (w.dtype) {
-    case DType::bfloat16: return gemv_rows<Bfloat16Weights>(w, row_begin, row_end, x, x_stride, batch, y, y_stride);
-    case DType::float16: return gemv_rows<Float16Weights>(w, row_begin, row_end, x, x_stride, batch, y, y_stride);
-    default: return gemv_rows<Float32Weights>(w, row_begin, row_end, x, x_stride, batch, y, y_stride);
+    case DType::bfloat16:
+      return gemv_rows<Bfloat16Weights>(w, row_begin, row_end, x, x_stride, batch, y, y_stride);
+    case DType::float16:
+      return gemv_rows<Float16Weights>(w, row_begin, row_end, x, x_stride, batch, y, y_stride);
+    default:
+      return gemv_rows<Float32Weights>(w, row_begin, row_end, x, x_stride, batch, y, y_stride);
   }
 }
 

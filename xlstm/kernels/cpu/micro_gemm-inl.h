@@ -22,8 +22,8 @@ namespace hn = hwy::HWY_NAMESPACE;
 using DP = hn::CappedTag<float, kPanelWidth>;
 using VP = hn::Vec<DP>;
 
-// A panel is kVectors vectors wide; 12 running sums fill the registers of AVX2 (12 + 2 of B + 1 of A = 15 of 16) and hide
-// the latency of fma (4 cycles x 2 ports = 8) everywhere.
+// A panel is kVectors vectors wide; 12 running sums fill the registers of AVX2 (12 + 2 of B + 1 of A = 15 of 16) and
+// hide the latency of fma (4 cycles x 2 ports = 8) everywhere.
 constexpr int kLanes = static_cast<int>(hn::MaxLanes(DP()));
 constexpr int kVectors = kPanelWidth / kLanes;
 constexpr int kSums = 12;
@@ -74,9 +74,9 @@ void micro_gemm(const Tile& t) {
     const VP b1 = kVectors > 1 ? hn::LoadU(d, b + 1 * kLanes) : b0;
     const VP b2 = kVectors > 2 ? hn::LoadU(d, b + 2 * kLanes) : b0;
     const VP b3 = kVectors > 3 ? hn::LoadU(d, b + 3 * kLanes) : b0;
-#define XLSTM_MULTIPLY_ADD(s)                                                        \
-  if constexpr (s < kUsed) {                                                         \
-    constexpr int v = (s) % kVectors;                                                \
+#define XLSTM_MULTIPLY_ADD(s)                                                                                         \
+  if constexpr (s < kUsed) {                                                                                          \
+    constexpr int v = (s) % kVectors;                                                                                 \
     sum##s = hn::MulAdd(hn::Set(d, a[((s) / kVectors) * row]), v == 0 ? b0 : v == 1 ? b1 : v == 2 ? b2 : b3, sum##s); \
   }
     XLSTM_FOR_SUMS(XLSTM_MULTIPLY_ADD)
@@ -89,10 +89,10 @@ void micro_gemm(const Tile& t) {
     XLSTM_FOR_SUMS(XLSTM_STORE)
   } else {
     const VP beta = hn::Set(d, t.beta);
-#define XLSTM_ADD(s)                                                            \
-  if constexpr (s < kUsed) {                                                    \
-    float* c = t.c + ((s) / kVectors) * t.ldc + ((s) % kVectors) * kLanes;      \
-    hn::StoreU(hn::MulAdd(beta, hn::LoadU(d, c), sum##s), d, c);                \
+#define XLSTM_ADD(s)                                                       \
+  if constexpr (s < kUsed) {                                               \
+    float* c = t.c + ((s) / kVectors) * t.ldc + ((s) % kVectors) * kLanes; \
+    hn::StoreU(hn::MulAdd(beta, hn::LoadU(d, c), sum##s), d, c);           \
   }
     XLSTM_FOR_SUMS(XLSTM_ADD)
   }
@@ -141,7 +141,8 @@ inline void gemm16(Tile t, std::int64_t rows) {
   }
 }
 
-/// The same where only `cols` < 16 columns of c exist; b must be readable 16 wide. At most kRows rows at a time go through `tile`.
+/// The same where only `cols` < 16 columns of c exist; b must be readable 16 wide. At most kRows rows at a time go
+/// through `tile`.
 inline void gemm16_partial(Tile t, std::int64_t rows, std::int64_t cols) {
   alignas(64) float tile[kSums * kPanelWidth];
   const auto bytes = static_cast<std::size_t>(cols) * sizeof(float);

@@ -19,19 +19,19 @@ namespace xlstm::kernels {
 
 /// The chunk's working set, cut out of the caller's scratch. L = kMaxChunk.
 struct ChunkBuffers {
-  float* q;       // panels [L/16][qk][16]: s q, later beta s q
-  float* k;       // [qk][L]: k, later a_bar k
-  float* v;       // [L][v_padded]: token by token
-  float* p;       // panels [L/16][L][16]: P^T, row j (key), lane t (query)
-  float* h;       // [v][16]: one panel of output
-  float* log_f;   // [L]
-  float* i;       // [L]: i
-  float* b;       // [L]: prefix sums of log f
-  float* a;       // [L]: suffix sum + i, then exp(a - M')
-  float* key;     // [L]: i_j - b_j
-  float* m;       // [L]: stabiliser of each row
-  float* beta;    // [L]
-  float* qn;      // [L]
+  float* q;      // panels [L/16][qk][16]: s q, later beta s q
+  float* k;      // [qk][L]: k, later a_bar k
+  float* v;      // [L][v_padded]: token by token
+  float* p;      // panels [L/16][L][16]: P^T, row j (key), lane t (query)
+  float* h;      // [v][16]: one panel of output
+  float* log_f;  // [L]
+  float* i;      // [L]: i
+  float* b;      // [L]: prefix sums of log f
+  float* a;      // [L]: suffix sum + i, then exp(a - M')
+  float* key;    // [L]: i_j - b_j
+  float* m;      // [L]: stabiliser of each row
+  float* beta;   // [L]
+  float* qn;     // [L]
   std::int64_t v_padded;
 
   ChunkBuffers(float* s, std::int64_t qk, std::int64_t v_dim) {
@@ -65,12 +65,14 @@ constexpr std::int64_t W = kPanelWidth;
 constexpr std::int64_t L = kMaxChunk;
 
 // One row of a panel activation, tokens [t0, t0 + count) -> contiguous, scaled; the rest of the last panel is zero.
-HWY_INLINE void copy_row(const float* row, std::int64_t panel_stride, std::int64_t t0, std::int64_t count, float scale, float* out) {
+HWY_INLINE void copy_row(const float* row, std::int64_t panel_stride, std::int64_t t0, std::int64_t count, float scale,
+                         float* out) {
   const DP d;
   if (t0 % W == 0) {
     for (std::int64_t t = 0; t < count; t += W) {
       const float* from = row + (t0 + t) / W * panel_stride;
-      for (int j = 0; j < W; j += kLanes) hn::StoreU(hn::Mul(hn::Set(d, scale), hn::LoadU(d, from + j)), d, out + t + j);
+      for (int j = 0; j < W; j += kLanes)
+        hn::StoreU(hn::Mul(hn::Set(d, scale), hn::LoadU(d, from + j)), d, out + t + j);
     }
   } else {
     for (std::int64_t t = 0; t < count; ++t) out[t] = scale * row[(t0 + t) / W * panel_stride + (t0 + t) % W];
@@ -129,7 +131,8 @@ float gate_weights(const ChunkBuffers& s, std::int64_t count, float* m) {
   return std::exp(sum + m_old - m_new);
 }
 
-/// P^T = S^T o exp(D - m) for one panel of queries, and qn_t = sum_j P_tj. Keys after the last query of the panel are not touched.
+/// P^T = S^T o exp(D - m) for one panel of queries, and qn_t = sum_j P_tj. Keys after the last query of the panel are
+/// not touched.
 void attend(const Args& args, const ChunkBuffers& s, std::int64_t panel, std::int64_t count) {
   const DP d;
   const std::int64_t first = panel * W;
@@ -249,11 +252,13 @@ HWY_EXPORT(mlstm_chunkwise_target);
 std::size_t mlstm_chunkwise_scratch(std::int64_t qk, std::int64_t v) {
   const std::int64_t padded = num_panels(v) * kPanelWidth;
   // 16 more: tiles of k read up to a vector past the last key.
-  return static_cast<std::size_t>(2 * qk * kMaxChunk + kMaxChunk * padded + kMaxChunk * kMaxChunk + padded * kPanelWidth +
-                                  8 * kMaxChunk + kPanelWidth);
+  return static_cast<std::size_t>(2 * qk * kMaxChunk + kMaxChunk * padded + kMaxChunk * kMaxChunk +
+                                  padded * kPanelWidth + 8 * kMaxChunk + kPanelWidth);
 }
 
-void mlstm_chunkwise(const MlstmChunkwise& args, float* scratch) { HWY_DYNAMIC_DISPATCH(mlstm_chunkwise_target)(args, scratch); }
+void mlstm_chunkwise(const MlstmChunkwise& args, float* scratch) {
+  HWY_DYNAMIC_DISPATCH(mlstm_chunkwise_target)(args, scratch);
+}
 
 }  // namespace xlstm::kernels
 #endif  // HWY_ONCE

@@ -6,8 +6,8 @@
 
 namespace xlstm::kernels {
 
-/// Tokens in one chunk at most; a larger chunk_size of a config is run as this one (any chunking gives the same result in real
-/// arithmetic). 64 keeps P (64 x 64) and a head's q, k, v of the chunk in the second-level cache.
+/// Tokens in one chunk at most; a larger chunk_size of a config is run as this one (any chunking gives the same result
+/// in real arithmetic). 64 keeps P (64 x 64) and a head's q, k, v of the chunk in the second-level cache.
 inline constexpr std::int64_t kMaxChunk = 64;
 
 /// One head. Panels as in panel.h; pointers are to the head's first row in panel 0, *_stride is floats between panels.

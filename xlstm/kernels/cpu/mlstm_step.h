@@ -21,8 +21,8 @@ float mlstm_step_normalizer(const MlstmGates& gates, const float* q, const float
 /// max(|q.n|, exp(-m')) + eps
 float mlstm_denominator(float qn, float m, float eps);
 
-/// Columns [0, width) of C [qk, v_stride] starting at `c`: C = F C + I k v^T; h = q^T C. Each column's sum runs over the rows in
-/// order, so any cut into slices gives the same bits.
+/// Columns [0, width) of C [qk, v_stride] starting at `c`: C = F C + I k v^T; h = q^T C. Each column's sum runs over
+/// the rows in order, so any cut into slices gives the same bits.
 void mlstm_step_slice(const MlstmGates& gates, const float* q, const float* k, const float* v, std::int64_t qk,
                       std::int64_t width, std::int64_t v_stride, float* c, float* h);
 

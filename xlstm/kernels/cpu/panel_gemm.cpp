@@ -33,12 +33,14 @@ HWY_INLINE void unpack(DType dtype, const std::byte* from, std::int64_t count, f
     for (; i + n <= count; i += n) hn::StoreU(hn::PromoteTo(d, hn::LoadU(d16, w + i)), d, to + i);
   }
   if (i < count) {
-    widen_to_float32(dtype, from + i * static_cast<std::int64_t>(dtype_size(dtype)), static_cast<std::size_t>(count - i), to + i);
+    widen_to_float32(dtype, from + i * static_cast<std::int64_t>(dtype_size(dtype)),
+                     static_cast<std::size_t>(count - i), to + i);
   }
 }
 
-void panel_gemm_target(const MatrixView& w, std::int64_t row_begin, std::int64_t row_end, const float* x, std::int64_t x_stride,
-                       float* y, std::int64_t y_stride, std::int64_t panels, bool accumulate, float* scratch) {
+void panel_gemm_target(const MatrixView& w, std::int64_t row_begin, std::int64_t row_end, const float* x,
+                       std::int64_t x_stride, float* y, std::int64_t y_stride, std::int64_t panels, bool accumulate,
+                       float* scratch) {
   const auto* weights = static_cast<const std::byte*>(w.data);
   const auto element = static_cast<std::int64_t>(dtype_size(w.dtype));
   for (std::int64_t k = 0; k < w.cols; k += kGemmCols) {
@@ -55,8 +57,8 @@ void panel_gemm_target(const MatrixView& w, std::int64_t row_begin, std::int64_t
   }
 }
 
-void panel_gemm_small_target(const float* w, std::int64_t rows, std::int64_t cols, const float* x, std::int64_t x_stride, float* y,
-                             std::int64_t y_stride, std::int64_t panels) {
+void panel_gemm_small_target(const float* w, std::int64_t rows, std::int64_t cols, const float* x,
+                             std::int64_t x_stride, float* y, std::int64_t y_stride, std::int64_t panels) {
   for (std::int64_t p = 0; p < panels; ++p) {
     gemm16({w, cols, 1, x + p * x_stride, kPanelWidth, y + p * y_stride, kPanelWidth, cols, 0.0f}, rows);
   }
@@ -73,13 +75,14 @@ namespace xlstm::kernels {
 HWY_EXPORT(panel_gemm_target);
 HWY_EXPORT(panel_gemm_small_target);
 
-void panel_gemm(const MatrixView& w, std::int64_t row_begin, std::int64_t row_end, const float* x, std::int64_t x_stride, float* y,
-                std::int64_t y_stride, std::int64_t panels, bool accumulate, float* scratch) {
+void panel_gemm(const MatrixView& w, std::int64_t row_begin, std::int64_t row_end, const float* x,
+                std::int64_t x_stride, float* y, std::int64_t y_stride, std::int64_t panels, bool accumulate,
+                float* scratch) {
   HWY_DYNAMIC_DISPATCH(panel_gemm_target)(w, row_begin, row_end, x, x_stride, y, y_stride, panels, accumulate, scratch);
 }
 
-void panel_gemm_small(const float* w, std::int64_t rows, std::int64_t cols, const float* x, std::int64_t x_stride, float* y,
-                      std::int64_t y_stride, std::int64_t panels) {
+void panel_gemm_small(const float* w, std::int64_t rows, std::int64_t cols, const float* x, std::int64_t x_stride,
+                      float* y, std::int64_t y_stride, std::int64_t panels) {
   HWY_DYNAMIC_DISPATCH(panel_gemm_small_target)(w, rows, cols, x, x_stride, y, y_stride, panels);
 }
 

@@ -21,8 +21,8 @@ using VP = hn::Vec<DP>;
 constexpr std::int64_t W = kPanelWidth;
 
 // y[r] = (x[r] - mean) * scale * weight[r] + bias[r] in one group of lanes.
-HWY_INLINE void write_normalized(const float* x, std::int64_t rows, VP mean, VP scale, const float* weight, const float* bias,
-                                 float* y) {
+HWY_INLINE void write_normalized(const float* x, std::int64_t rows, VP mean, VP scale, const float* weight,
+                                 const float* bias, float* y) {
   const DP d;
   for (std::int64_t r = 0; r < rows; ++r) {
     VP value = hn::Mul(hn::Sub(hn::LoadU(d, x + r * W), mean), scale);
@@ -53,8 +53,8 @@ void rms_norm_target(const float* x, std::int64_t rows, const float* weight, con
   }
 }
 
-void group_norm_target(const float* x, std::int64_t rows, std::int64_t groups, const float* weight, const float* bias, float eps,
-                       float* y) {
+void group_norm_target(const float* x, std::int64_t rows, std::int64_t groups, const float* weight, const float* bias,
+                       float eps, float* y) {
   const DP d;
   const std::int64_t size = rows / groups;
   const VP count = hn::Set(d, static_cast<float>(size));
@@ -71,8 +71,8 @@ void group_norm_target(const float* x, std::int64_t rows, std::int64_t groups, c
         squares = hn::MulAdd(centered, centered, squares);
       }
       const VP scale = hn::Div(hn::Set(d, 1.0f), hn::Sqrt(hn::Add(hn::Div(squares, count), hn::Set(d, eps))));
-      write_normalized(group, size, mean, scale, weight != nullptr ? weight + row : nullptr, bias != nullptr ? bias + row : nullptr,
-                       y + row * W + lane);
+      write_normalized(group, size, mean, scale, weight != nullptr ? weight + row : nullptr,
+                       bias != nullptr ? bias + row : nullptr, y + row * W + lane);
     }
   }
 }
@@ -98,15 +98,13 @@ void add_scaled_rows_target(const float* x, std::int64_t rows, const float* weig
 }
 
 void add_target(float* y, const float* x, std::int64_t size) {
-  for_each_vector(size, [&](auto d, std::int64_t i) HWY_ATTR {
-    hn::StoreU(hn::Add(hn::LoadU(d, y + i), hn::LoadU(d, x + i)), d, y + i);
-  });
+  for_each_vector(size, [&](auto d, std::int64_t i)
+                            HWY_ATTR { hn::StoreU(hn::Add(hn::LoadU(d, y + i), hn::LoadU(d, x + i)), d, y + i); });
 }
 
 void multiply_target(float* y, const float* x, std::int64_t size) {
-  for_each_vector(size, [&](auto d, std::int64_t i) HWY_ATTR {
-    hn::StoreU(hn::Mul(hn::LoadU(d, y + i), hn::LoadU(d, x + i)), d, y + i);
-  });
+  for_each_vector(size, [&](auto d, std::int64_t i)
+                            HWY_ATTR { hn::StoreU(hn::Mul(hn::LoadU(d, y + i), hn::LoadU(d, x + i)), d, y + i); });
 }
 
 void sigmoid_gate_target(float* y, const float* gate, std::int64_t size) {
@@ -126,11 +124,13 @@ void silu_target(const float* x, std::int64_t size, float* y) {
 }
 
 void soft_cap_target(float* x, std::int64_t size, float cap) {
-  for_each_vector(size, [&](auto d, std::int64_t i) HWY_ATTR { hn::StoreU(soft_cap(d, hn::LoadU(d, x + i), cap), d, x + i); });
+  for_each_vector(
+      size, [&](auto d, std::int64_t i) HWY_ATTR { hn::StoreU(soft_cap(d, hn::LoadU(d, x + i), cap), d, x + i); });
 }
 
-void causal_conv_target(const float* x, std::int64_t channels, std::int64_t kernel_size, const float* weight, const float* bias,
-                        std::int64_t valid, float* history, std::int64_t history_stride, float* y, float* series) {
+void causal_conv_target(const float* x, std::int64_t channels, std::int64_t kernel_size, const float* weight,
+                        const float* bias, std::int64_t valid, float* history, std::int64_t history_stride, float* y,
+                        float* series) {
   const DP d;
   // series: the inputs of one channel in time order, kernel_size old ones first; a tap is then a shifted load.
   for (std::int64_t ch = 0; ch < channels; ++ch) {
@@ -171,12 +171,14 @@ void panel_rms_norm(const float* x, std::int64_t rows, const float* weight, cons
   HWY_DYNAMIC_DISPATCH(rms_norm_target)(x, rows, weight, bias, eps, y);
 }
 
-void panel_group_norm(const float* x, std::int64_t rows, std::int64_t groups, const float* weight, const float* bias, float eps,
-                      float* y) {
+void panel_group_norm(const float* x, std::int64_t rows, std::int64_t groups, const float* weight, const float* bias,
+                      float eps, float* y) {
   HWY_DYNAMIC_DISPATCH(group_norm_target)(x, rows, groups, weight, bias, eps, y);
 }
 
-void panel_add_bias(float* x, std::int64_t rows, const float* bias) { HWY_DYNAMIC_DISPATCH(add_bias_target)(x, rows, bias); }
+void panel_add_bias(float* x, std::int64_t rows, const float* bias) {
+  HWY_DYNAMIC_DISPATCH(add_bias_target)(x, rows, bias);
+}
 
 void panel_add_scaled_rows(const float* x, std::int64_t rows, const float* weight, float* y) {
   HWY_DYNAMIC_DISPATCH(add_scaled_rows_target)(x, rows, weight, y);
@@ -184,7 +186,9 @@ void panel_add_scaled_rows(const float* x, std::int64_t rows, const float* weigh
 
 void add_in_place(float* y, const float* x, std::int64_t size) { HWY_DYNAMIC_DISPATCH(add_target)(y, x, size); }
 
-void multiply_in_place(float* y, const float* x, std::int64_t size) { HWY_DYNAMIC_DISPATCH(multiply_target)(y, x, size); }
+void multiply_in_place(float* y, const float* x, std::int64_t size) {
+  HWY_DYNAMIC_DISPATCH(multiply_target)(y, x, size);
+}
 
 void sigmoid_gate_in_place(float* y, const float* gate, std::int64_t size) {
   HWY_DYNAMIC_DISPATCH(sigmoid_gate_target)(y, gate, size);
@@ -206,8 +210,9 @@ void panel_set_lane(float* panel, std::int64_t rows, int lane, const float* valu
   for (std::int64_t r = 0; r < rows; ++r) panel[r * kPanelWidth + lane] = values[r];
 }
 
-void panel_causal_conv(const float* x, std::int64_t channels, std::int64_t kernel_size, const float* weight, const float* bias,
-                       std::int64_t valid, float* history, std::int64_t history_stride, float* y, float* series) {
+void panel_causal_conv(const float* x, std::int64_t channels, std::int64_t kernel_size, const float* weight,
+                       const float* bias, std::int64_t valid, float* history, std::int64_t history_stride, float* y,
+                       float* series) {
   HWY_DYNAMIC_DISPATCH(causal_conv_target)
   (x, channels, kernel_size, weight, bias, valid, history, history_stride, y, series);
 }

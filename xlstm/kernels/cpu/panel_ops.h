@@ -10,10 +10,10 @@ namespace xlstm::kernels {
 /// y = x / sqrt(mean(x^2) + eps) * weight (+ bias) (reference 1.5). y may be x.
 void panel_rms_norm(const float* x, std::int64_t rows, const float* weight, const float* bias, float eps, float* y);
 
-/// y = (x - mean) / sqrt(var + eps) * weight (+ bias) for each of `groups` groups of rows / groups rows: LayerNorm when groups is 1,
-/// the multi-head norm otherwise. y may be x.
-void panel_group_norm(const float* x, std::int64_t rows, std::int64_t groups, const float* weight, const float* bias, float eps,
-                      float* y);
+/// y = (x - mean) / sqrt(var + eps) * weight (+ bias) for each of `groups` groups of rows / groups rows: LayerNorm when
+/// groups is 1, the multi-head norm otherwise. y may be x.
+void panel_group_norm(const float* x, std::int64_t rows, std::int64_t groups, const float* weight, const float* bias,
+                      float eps, float* y);
 
 /// y[r] = x[r] + bias[r]
 void panel_add_bias(float* x, std::int64_t rows, const float* bias);
@@ -35,10 +35,11 @@ void panel_add_scaled_rows(const float* x, std::int64_t rows, const float* weigh
 void panel_get_lane(const float* panel, std::int64_t rows, int lane, float* out);
 void panel_set_lane(float* panel, std::int64_t rows, int lane, const float* values);
 
-/// Causal depthwise convolution over a panel, `valid` tokens of it: y[ch] = bias + sum_j weight[ch, j] x[t - ks + 1 + j].
-/// history: the last ks inputs, oldest first, `history_stride` floats apart (reference 3.7); advanced by `valid` tokens. y != x.
-/// series: kernel_size + 16 floats of the calling thread.
-void panel_causal_conv(const float* x, std::int64_t channels, std::int64_t kernel_size, const float* weight, const float* bias,
-                       std::int64_t valid, float* history, std::int64_t history_stride, float* y, float* series);
+/// Causal depthwise convolution over a panel, `valid` tokens of it: y[ch] = bias + sum_j weight[ch, j] x[t - ks + 1 +
+/// j]. history: the last ks inputs, oldest first, `history_stride` floats apart (reference 3.7); advanced by `valid`
+/// tokens. y != x. series: kernel_size + 16 floats of the calling thread.
+void panel_causal_conv(const float* x, std::int64_t channels, std::int64_t kernel_size, const float* weight,
+                       const float* bias, std::int64_t valid, float* history, std::int64_t history_stride, float* y,
+                       float* series);
 
 }  // namespace xlstm::kernels

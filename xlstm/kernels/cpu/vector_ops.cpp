@@ -44,8 +44,8 @@ HWY_INLINE float sum(const float* x, std::int64_t size) {
   return hn::GetLane(hn::SumOfLanes(d, a)) + tail;
 }
 
-HWY_INLINE void write_normalized(const float* x, std::int64_t size, float mean, float scale, const float* weight, const float* bias,
-                                 float* y) {
+HWY_INLINE void write_normalized(const float* x, std::int64_t size, float mean, float scale, const float* weight,
+                                 const float* bias, float* y) {
   for_each_vector(size, [&](auto d, std::int64_t i) HWY_ATTR {
     auto value = hn::Mul(hn::Sub(hn::LoadU(d, x + i), hn::Set(d, mean)), hn::Set(d, scale));
     if (weight != nullptr) value = hn::Mul(value, hn::LoadU(d, weight + i));
@@ -59,8 +59,8 @@ void rms_norm_target(const float* x, std::int64_t size, const float* weight, con
   write_normalized(x, size, 0.0f, 1.0f / std::sqrt(mean_square + eps), weight, bias, y);
 }
 
-void group_norm_target(const float* x, std::int64_t size, std::int64_t groups, const float* weight, const float* bias, float eps,
-                       float* y) {
+void group_norm_target(const float* x, std::int64_t size, std::int64_t groups, const float* weight, const float* bias,
+                       float eps, float* y) {
   const std::int64_t width = size / groups;
   for (std::int64_t g = 0; g < groups; ++g) {
     const std::int64_t at = g * width;
@@ -72,13 +72,12 @@ void group_norm_target(const float* x, std::int64_t size, std::int64_t groups, c
 }
 
 void scale_target(float* x, std::int64_t size, float scale) {
-  for_each_vector(size, [&](auto d, std::int64_t i) HWY_ATTR {
-    hn::StoreU(hn::Mul(hn::LoadU(d, x + i), hn::Set(d, scale)), d, x + i);
-  });
+  for_each_vector(size, [&](auto d, std::int64_t i)
+                            HWY_ATTR { hn::StoreU(hn::Mul(hn::LoadU(d, x + i), hn::Set(d, scale)), d, x + i); });
 }
 
-void slstm_target(const float* i_raw, const float* f_raw, const float* z_raw, const float* o_raw, std::int64_t size, float* y,
-                  float* c, float* n, float* m) {
+void slstm_target(const float* i_raw, const float* f_raw, const float* z_raw, const float* o_raw, std::int64_t size,
+                  float* y, float* c, float* n, float* m) {
   for_each_vector(size, [&](auto d, std::int64_t u) HWY_ATTR {
     const auto i = hn::LoadU(d, i_raw + u);
     const auto n_old = hn::LoadU(d, n + u);
@@ -97,8 +96,8 @@ void slstm_target(const float* i_raw, const float* f_raw, const float* z_raw, co
   });
 }
 
-void lstm_target(const float* i_raw, const float* f_raw, const float* z_raw, const float* o_raw, std::int64_t size, float* y,
-                 float* c) {
+void lstm_target(const float* i_raw, const float* f_raw, const float* z_raw, const float* o_raw, std::int64_t size,
+                 float* y, float* c) {
   for_each_vector(size, [&](auto d, std::int64_t u) HWY_ATTR {
     const auto i = sigmoid(d, hn::LoadU(d, i_raw + u)), f = sigmoid(d, hn::LoadU(d, f_raw + u));
     const auto c_new = hn::MulAdd(f, hn::LoadU(d, c + u), hn::Mul(i, hn::Tanh(d, hn::LoadU(d, z_raw + u))));
@@ -125,18 +124,20 @@ void rms_norm(const float* x, std::int64_t size, const float* weight, const floa
   HWY_DYNAMIC_DISPATCH(rms_norm_target)(x, size, weight, bias, eps, y);
 }
 
-void group_norm(const float* x, std::int64_t size, std::int64_t groups, const float* weight, const float* bias, float eps, float* y) {
+void group_norm(const float* x, std::int64_t size, std::int64_t groups, const float* weight, const float* bias,
+                float eps, float* y) {
   HWY_DYNAMIC_DISPATCH(group_norm_target)(x, size, groups, weight, bias, eps, y);
 }
 
 void scale_in_place(float* x, std::int64_t size, float scale) { HWY_DYNAMIC_DISPATCH(scale_target)(x, size, scale); }
 
-void slstm_pointwise(const float* i, const float* f, const float* z, const float* o, std::int64_t size, float* y, float* c, float* n,
-                     float* m) {
+void slstm_pointwise(const float* i, const float* f, const float* z, const float* o, std::int64_t size, float* y,
+                     float* c, float* n, float* m) {
   HWY_DYNAMIC_DISPATCH(slstm_target)(i, f, z, o, size, y, c, n, m);
 }
 
-void lstm_pointwise(const float* i, const float* f, const float* z, const float* o, std::int64_t size, float* y, float* c) {
+void lstm_pointwise(const float* i, const float* f, const float* z, const float* o, std::int64_t size, float* y,
+                    float* c) {
   HWY_DYNAMIC_DISPATCH(lstm_target)(i, f, z, o, size, y, c);
 }
 

@@ -1,0 +1,148 @@
+#include "apps/cli/exit_codes.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <new>
+#include <numeric>
+#include <string>
+#include <vector>
+
+#include "apps/cli/standard_output.h"
+
+namespace xlstm::cli {
+namespace {
+
+/// Smallest number of inserted, removed or replaced characters that turns a into b.
+std::size_t edit_distance(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), std::size_t{0});
+  for (std::size_t i = 1; i <= a.size(); ++i) {
+    std::size_t diagonal = row[0];
+    row[0] = i;
+    for (std::size_t j = 1; j <= b.size(); ++j) {
+      const std::size_t replaced = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
+      diagonal = row[j];
+      row[j] = std::min({row[j] + 1, row[j - 1] + 1, replaced});
+    }
+  }
+  return row[b.size()];
+}
+
+/// " (did you mean 'x'?)" for the nearest of the known words, "" when none is near.
+std::string suggestion(std::string_view word, const std::vector<std::string>& known) {
+  std::string best;
+  std::size_t best_distance = std::max<std::size_t>(1, word.size() / 3) + 1;
+  for (const std::string& candidate : known) {
+    const std::size_t distance = edit_distance(word, candidate);
+    if (distance < best_distance) {
+      best_distance = distance;
+      best = candidate;
+    }
+  }
+  return best.empty() ? "" : " (did you mean '" + best + "'?)";
+}
+
+std::vector<std::string> verb_names(const CLI::App& program) {
+  std::vector<std::string> names;
+  for (const CLI::App* verb : program.get_subcommands({})) names.push_back(verb->get_name());
+  return names;
+}
+
+std::vector<std::string> flag_names(const CLI::App& verb) {
+  std::vector<std::string> names;
+  for (const CLI::Option* option : verb.get_options()) {
+    for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
+  }
+  return names;
+}
+
+std::string joined(const std::vector<std::string>& words) {
+  std::string text;
+  for (const std::string& word : words) text += (text.empty() ? "" : ", ") + word;
+  return text;
+}
+
+/// "--flag=value" -> "--flag".
+std::string flag_of(const std::string& argument) { return argument.substr(0, argument.find('=')); }
+
+std::string describe(const CLI::App& program, const CLI::App* verb, const CLI::ParseError& error) {
+  const std::vector<std::string> unknown = program.remaining(true);
+  if (verb == nullptr && !unknown.empty()) {
+    const std::string& word = unknown.front();
+    if (word.starts_with("-")) return "unknown flag '" + word + "'" + suggestion(flag_of(word), flag_names(program));
+    return "unknown verb '" + word + "'" + suggestion(word, verb_names(program));
+  }
+  if (verb == nullptr && program.count_all() <= 1) return "expected a verb: " + joined(verb_names(program));
+  if (dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr && !unknown.empty()) {
+    const std::string& word = unknown.front();
+    if (!word.starts_with("-")) return "unexpected argument '" + word + "'";
+    return "unknown flag '" + word + "'" + suggestion(flag_of(word), flag_names(*verb));
+  }
+  return error.what();
+}
+
+}  // namespace
+
+int exit_code(ErrorCode code) noexcept {
+  switch (code) {
+    case ErrorCode::invalid_argument:
+    case ErrorCode::unsupported:
+      return kExitUsage;
+    case ErrorCode::not_found:
+    case ErrorCode::corrupt_file:
+      return 3;
+    case ErrorCode::overloaded:
+      return 4;
+    case ErrorCode::cancelled:
+      return kExitCancelled;
+    case ErrorCode::internal:
+      return kExitInternal;
+  }
+  return kExitInternal;
+}
+
+void print_error(std::string_view message) {
+  std::string line(message);
+  std::replace_if(
+      line.begin(), line.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; }, ' ');
+  std::fprintf(stderr, "xlstm: error: %s\n", line.c_str());
+}
+
+int report_errors(const std::function<int()>& f) noexcept {
+  try {
+    return f();
+  } catch (const Error& error) {
+    print_error(error.what());
+    return exit_code(error.code());
+  } catch (const std::bad_alloc&) {
+    print_error("[memory] expected enough memory but got none: the system refused an allocation");
+    return exit_code(ErrorCode::overloaded);
+  } catch (const std::exception& error) {
+    print_error(std::string("[internal] ") + error.what());
+    return kExitInternal;
+  } catch (...) {
+    print_error("[internal] an exception of an unknown type");
+    return kExitInternal;
+  }
+}
+
+int report_parse_error(const CLI::App& program, const CLI::ParseError& error) {
+  if (error.get_exit_code() == 0) {
+    const bool help = dynamic_cast<const CLI::CallForHelp*>(&error) != nullptr;
+    return report_errors([&] {
+      print(help ? program.help() : std::string(error.what()) + "\n");
+      flush_output();
+      return 0;
+    });
+  }
+  const std::vector<const CLI::App*> chosen =
+      program.get_subcommands([](const CLI::App* verb) { return verb->parsed(); });
+  const CLI::App* verb = chosen.empty() ? nullptr : chosen.front();
+  const std::string name = verb == nullptr ? "" : " " + verb->get_name();
+  print_error("[" + (verb == nullptr ? std::string("command line") : verb->get_name()) + "] " +
+              describe(program, verb, error) + "; see 'xlstm" + name + " --help'");
+  const bool file = dynamic_cast<const CLI::FileError*>(&error) != nullptr;
+  return file ? exit_code(ErrorCode::not_found) : kExitUsage;
+}
+
+}  // namespace xlstm::cli

@@ -1,0 +1,129 @@
+#include "apps/cli/flags.h"
+
+#include <fmt/format.h>
+
+#include "apps/cli/numbers.h"
+#include "apps/cli/progress_bar.h"
+#include "xlstm/base/error.h"
+
+namespace xlstm::cli {
+namespace {
+
+constexpr int kMostThreads = 4096;
+
+void add_sampling_flags(CLI::App& verb, sampling::SamplingParams& params) {
+  const auto number = [&](const char* name, float& value, const char* help, const NumberRange& range) {
+    verb.add_option(name, value, help)
+        ->type_name("X")
+        ->transform(number_in(range))
+        ->group("Sampling")
+        ->capture_default_str();
+  };
+  const auto integer = [&](const char* name, auto& value, const char* help, const CLI::Validator& range) {
+    verb.add_option(name, value, help)->type_name("N")->transform(range)->group("Sampling")->capture_default_str();
+  };
+  number("--temperature", params.temperature, "0: always the most probable token", {.least = 0});
+  integer("--top-k", params.top_k, "Only the K most probable tokens; 0: all", integer_between(0));
+  number("--top-p", params.top_p, "Only the most probable tokens that make up P; 1: all",
+         {.least = 0, .most = 1, .open = true});
+  number("--min-p", params.min_p, "Only tokens at least P times as probable as the best", {.least = 0, .most = 1});
+  number("--repetition-penalty", params.repetition_penalty, "Above 1: seen tokens become less probable",
+         {.least = 0, .open = true});
+  number("--frequency-penalty", params.frequency_penalty, "Taken from a token's logit each time it was seen", {});
+  number("--presence-penalty", params.presence_penalty, "Taken once from the logit of every token seen", {});
+  integer("--penalty-window", params.penalty_window, "Tokens the penalties look back at; -1: all", integer_between(-1));
+  integer("--seed", params.seed, "The same seed gives the same text", unsigned_integer());
+}
+
+}  // namespace
+
+void add_model_flag(CLI::App& verb, ModelFlags& flags) {
+  verb.add_option("-m,--model", flags.model, "Directory of a checkpoint; without it the embedded model")
+      ->type_name("DIR")
+      ->check(not_empty())
+      ->group("Model");
+}
+
+void add_model_flags(CLI::App& verb, ModelFlags& flags) {
+  add_model_flag(verb, flags);
+  verb.add_option("--backend", flags.backend, "What runs the model")
+      ->type_name(fmt::format("{}", fmt::join(backend::backend_names(), "|")))
+      ->check(not_empty())
+      ->group("Model")
+      ->capture_default_str();
+  verb.add_option("--threads", flags.num_threads, "Threads; 0: one for each core this process may use")
+      ->type_name("N")
+      ->transform(integer_between(0, kMostThreads))
+      ->group("Model")
+      ->capture_default_str();
+  verb.add_flag("--check-weights", flags.check_weights, "Read every weight first and refuse NaN and infinity")
+      ->group("Model");
+}
+
+engine::LoadOptions load_options(const ModelFlags& flags) {
+  engine::LoadOptions options;
+  options.model = flags.model;
+  options.backend = flags.backend;
+  options.num_threads = flags.num_threads;
+  options.check_weights = flags.check_weights;
+  return options;
+}
+
+std::unique_ptr<engine::Engine> load_engine(const ModelFlags& flags) {
+  ProgressBar bar("loading");
+  engine::LoadOptions options = load_options(flags);
+  options.on_progress = [&](double fraction) { bar.update(fraction); };
+  return engine::Engine::load(options);
+}
+
+void add_generation_flags(CLI::App& verb, GenerationFlags& flags) {
+  verb.add_option("-n,--max-tokens", flags.max_tokens, "Tokens to generate at most; -1: no limit")
+      ->type_name("N")
+      ->transform(integer_between(-1))
+      ->group("Length")
+      ->capture_default_str();
+  verb.add_option("--stop", flags.stop_strings, "End before this text; may be given several times")
+      ->type_name("TEXT")
+      ->allow_extra_args(false)
+      ->check(not_empty())
+      ->group("Length");
+  CLI::Option* ignore =
+      verb.add_flag("--ignore-eos", flags.ignore_eos, "Go on after an end-of-text token")->group("Length");
+  verb.add_flag("--honor-config-eos", flags.honor_config_eos,
+                "End also at the eos ids of config.json (published xLSTM files name \"!\" there)")
+      ->group("Length")
+      ->excludes(ignore);
+  add_sampling_flags(verb, flags.sampling);
+  verb.add_option("--logit-bias", flags.logit_bias,
+                  "Added to the logit of an id, -inf bans it; may be given several times")
+      ->type_name("ID=X")
+      ->allow_extra_args(false)
+      ->group("Sampling");
+}
+
+void check(const GenerationFlags& flags) {
+  for (const std::string& bias : flags.logit_bias) parse_logit_bias(bias);
+}
+
+generation::Request make_request(const GenerationFlags& flags, const engine::Engine& engine) {
+  generation::Request request;
+  request.max_tokens = flags.max_tokens;
+  request.stop_strings = flags.stop_strings;
+  request.sampling = flags.sampling;
+  const std::int64_t vocab = engine.model().config.vocab_size;
+  for (const std::string& text : flags.logit_bias) {
+    const auto bias = parse_logit_bias(text);
+    if (bias.first >= vocab) {
+      fail(ErrorCode::invalid_argument, "--logit-bias", "expected an id below ", vocab, " but got ", bias.first);
+    }
+    request.sampling.logit_bias.push_back(bias);
+  }
+  if (!flags.ignore_eos) request.stop_ids = engine.stop_ids();
+  if (flags.honor_config_eos) {
+    const std::vector<TokenId> more = engine.config_stop_ids();
+    request.stop_ids.insert(request.stop_ids.end(), more.begin(), more.end());
+  }
+  return request;
+}
+
+}  // namespace xlstm::cli

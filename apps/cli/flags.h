@@ -1,0 +1,49 @@
+// Flags that several verbs share: which model, and how to generate.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "xlstm/engine/engine.h"
+
+namespace xlstm::cli {
+
+struct ModelFlags {
+  std::string model;  // empty: the embedded model
+  std::string backend = "cpu";
+  int num_threads = 0;
+  bool check_weights = false;
+};
+void add_model_flag(CLI::App& verb, ModelFlags& flags);
+/// --model and everything about how it runs.
+void add_model_flags(CLI::App& verb, ModelFlags& flags);
+engine::LoadOptions load_options(const ModelFlags& flags);
+/// Loads with a progress bar.
+std::unique_ptr<engine::Engine> load_engine(const ModelFlags& flags);
+
+/// Plain sampling makes small models ramble and greedy ones loop; this is what readers of the demo like.
+inline sampling::SamplingParams default_sampling() {
+  sampling::SamplingParams params;
+  params.temperature = 0.8f;
+  params.top_k = 40;
+  return params;
+}
+
+struct GenerationFlags {
+  std::int64_t max_tokens = 128;
+  std::vector<std::string> stop_strings;
+  bool ignore_eos = false;
+  bool honor_config_eos = false;
+  sampling::SamplingParams sampling = default_sampling();
+  std::vector<std::string> logit_bias;  // as written
+};
+void add_generation_flags(CLI::App& verb, GenerationFlags& flags);
+/// What can be wrong whatever the model. Errors: invalid_argument.
+void check(const GenerationFlags& flags);
+/// A request without a prompt. Errors: invalid_argument (a bias for an id outside the vocabulary).
+generation::Request make_request(const GenerationFlags& flags, const engine::Engine& engine);
+
+}  // namespace xlstm::cli

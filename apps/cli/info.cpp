@@ -1,0 +1,154 @@
+// xlstm info: what a checkpoint is, what it needs, and what it would run on. Reads no weights.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "apps/cli/flags.h"
+#include "apps/cli/standard_output.h"
+#include "apps/cli/units.h"
+#include "apps/cli/verbs.h"
+#include "apps/cli/version.h"
+#include "xlstm/engine/machine.h"
+
+namespace xlstm::cli {
+namespace {
+
+using nlohmann::ordered_json;
+
+struct Options {
+  ModelFlags model;
+  bool json = false;
+};
+
+/// Weights, one state, and the logits of one position: less cannot run.
+std::size_t memory_needed(const model::Model& model) {
+  return model.weight_bytes + model.state_spec.nbytes() +
+         static_cast<std::size_t>(model.config.vocab_size) * sizeof(float);
+}
+
+ordered_json describe_blocks(const config::ModelConfig& config) {
+  ordered_json kinds = ordered_json::array();
+  for (const config::BlockKind kind : config.blocks) kinds.push_back(config::block_kind_name(kind));
+  return kinds;
+}
+
+ordered_json describe_model(engine::Engine& engine) {
+  const model::Model& model = engine.model();
+  const config::ModelConfig& config = model.config;
+  return {{"source", engine.source()},
+          {"layout", config.layout},
+          {"architecture", config::architecture_name(config.architecture)},
+          {"parameters", model.num_parameters},
+          {"dtype", dtype_name(model.dtype)},
+          {"vocab_size", config.vocab_size},
+          {"embedding_dim", config.embedding_dim},
+          {"num_blocks", config.num_blocks},
+          {"blocks", describe_blocks(config)},
+          {"num_heads", config.num_heads},
+          {"qk_head_dim", config.qk_head_dim()},
+          {"v_head_dim", config.v_head_dim()},
+          {"ffn_dim", config.architecture == config::Architecture::large ? config.ffn_dim : config.slstm_ffn_dim},
+          {"tie_weights", config.tie_weights},
+          {"weight_bytes", model.weight_bytes},
+          {"mapped_bytes", model.mapped_bytes},
+          {"state_bytes_per_sequence", model.state_spec.nbytes()},
+          {"memory_needed_bytes", memory_needed(model)}};
+}
+
+ordered_json describe_text(const engine::Engine& engine) {
+  const config::ModelConfig& config = engine.model().config;
+  const tokenizer::Tokenizer& tokenizer = engine.tokenizer();
+  return {{"kind", tokenizer.kind()},
+          {"vocab_size", tokenizer.vocab_size()},
+          {"fingerprint", tokenizer.fingerprint()},
+          {"bos_token_id", config.bos_token_id ? ordered_json(*config.bos_token_id) : ordered_json()},
+          {"stop_ids", engine.stop_ids()},
+          {"config_eos_token_ids", engine.config_stop_ids()}};
+}
+
+ordered_json describe_runtime(engine::Engine& engine) {
+  const engine::Machine machine = engine::describe_machine();
+  return {{"backend", engine.backend().name()},
+          {"backends", backend::backend_names()},
+          {"threads", engine.backend().num_threads()},
+          {"cpu_target", machine.cpu_target},
+          {"cpu_targets", machine.cpu_targets},
+          {"memory_available_bytes", machine.available_memory_bytes},
+          {"mlx_version", machine.mlx_version.empty() ? ordered_json() : ordered_json(machine.mlx_version)},
+          {"version", version()},
+          {"commit", commit()}};
+}
+
+std::string text_of(const ordered_json& value) { return value.is_string() ? value.get<std::string>() : value.dump(); }
+
+/// "6 (4 mlstm, 2 slstm)".
+std::string block_summary(const config::ModelConfig& config) {
+  const auto slstm = std::count(config.blocks.begin(), config.blocks.end(), config::BlockKind::slstm);
+  return fmt::format("{} ({} mLSTM, {} sLSTM)", config.num_blocks, config.num_blocks - slstm, slstm);
+}
+
+std::string model_lines(const ordered_json& info, const config::ModelConfig& config) {
+  const auto bytes = [&](const char* key) { return human_bytes(info[key].get<std::size_t>()); };
+  std::string text;
+  const auto line = [&](const char* name, const std::string& value) { text += fmt::format("{:<14}{}\n", name, value); };
+  line("model", text_of(info["source"]));
+  line("layout", fmt::format("{} ({})", text_of(info["layout"]), text_of(info["architecture"])));
+  line("parameters",
+       fmt::format("{}, {}", human_count(info["parameters"].get<std::int64_t>()), text_of(info["dtype"])));
+  line("blocks", block_summary(config));
+  line("sizes", fmt::format("width {}, {} heads of {} (key) and {} (value), ffn {}, vocabulary {}",
+                            config.embedding_dim, config.num_heads, config.qk_head_dim(), config.v_head_dim(),
+                            text_of(info["ffn_dim"]), config.vocab_size));
+  line("weights",
+       fmt::format("{}, {} of them used where they lie in the file", bytes("weight_bytes"), bytes("mapped_bytes")));
+  line("state", bytes("state_bytes_per_sequence") + " a sequence, whatever its length");
+  line("memory needed", bytes("memory_needed_bytes"));
+  return text;
+}
+
+std::string runtime_lines(const ordered_json& text_info, const ordered_json& runtime) {
+  std::string text;
+  const auto line = [&](const char* name, const std::string& value) { text += fmt::format("{:<14}{}\n", name, value); };
+  line("tokenizer",
+       fmt::format("{}, {} ids, BOS {}, stops at {}", text_of(text_info["kind"]), text_of(text_info["vocab_size"]),
+                   text_info["bos_token_id"].is_null() ? "none" : text_of(text_info["bos_token_id"]),
+                   text_info["stop_ids"].empty() ? "nothing" : text_of(text_info["stop_ids"])));
+  line("backend", fmt::format("{} of {}", text_of(runtime["backend"]), text_of(runtime["backends"])));
+  line("cpu", fmt::format("{}, {} threads", text_of(runtime["cpu_target"]), text_of(runtime["threads"])));
+  line("mlx", runtime["mlx_version"].is_null() ? "not built" : text_of(runtime["mlx_version"]));
+  line("xlstm", fmt::format("{} (commit {})", text_of(runtime["version"]), text_of(runtime["commit"])));
+  return text;
+}
+
+int run(const Options& options) {
+  const auto engine = load_engine(options.model);
+  ordered_json info = describe_model(*engine);
+  const ordered_json text = describe_text(*engine), runtime = describe_runtime(*engine);
+  if (options.json) {
+    info["tokenizer"] = text;
+    info.update(runtime);
+    print(info.dump() + "\n");
+  } else {
+    print(model_lines(info, engine->model().config) + runtime_lines(text, runtime));
+  }
+  flush_output();
+  return 0;
+}
+
+}  // namespace
+
+void add_info(CLI::App& program, Action& action) {
+  const auto options = std::make_shared<Options>();
+  CLI::App& verb = *program.add_subcommand("info", "What a model is, what it needs, and what it would run on");
+  verb.add_flag("--json", options->json, "Print one JSON object");
+  add_model_flags(verb, options->model);
+  verb.footer(
+      "Examples:\n"
+      "  xlstm info\n"
+      "  xlstm info --model DIR --json");
+  verb.final_callback([options, &action] { action = [options] { return run(*options); }; });
+}
+
+}  // namespace xlstm::cli

@@ -1,0 +1,44 @@
+#include "apps/cli/standard_output.h"
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <memory>
+
+#include "xlstm/base/error.h"
+
+namespace xlstm::cli {
+namespace {
+
+[[noreturn]] void fail_to_write() {
+  fail(ErrorCode::internal, "standard output", "expected to write but got: ", std::strerror(errno));
+}
+
+}  // namespace
+
+void print(std::string_view text) {
+  if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size()) fail_to_write();
+}
+
+void flush_output() {
+  if (std::fflush(stdout) != 0) fail_to_write();
+}
+
+std::string read_text(const std::filesystem::path& path) {
+  const bool standard_input = path == "-";
+  const std::string name = standard_input ? "standard input" : path.string();
+  const auto close = [&](std::FILE* file) { return standard_input ? 0 : std::fclose(file); };
+  const std::unique_ptr<std::FILE, decltype(close)> file(standard_input ? stdin : std::fopen(path.c_str(), "rb"),
+                                                         close);
+  if (!file) fail(ErrorCode::not_found, name, "expected a readable file but got: ", std::strerror(errno));
+
+  std::string text;
+  char buffer[1 << 16];
+  while (const std::size_t count = std::fread(buffer, 1, sizeof buffer, file.get())) text.append(buffer, count);
+  if (std::ferror(file.get())) {
+    fail(ErrorCode::not_found, name, "expected a readable file but got: ", std::strerror(errno));
+  }
+  return text;
+}
+
+}  // namespace xlstm::cli

@@ -1,0 +1,17 @@
+// Standard output, which carries results and nothing else; what cannot be written is an error.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+namespace xlstm::cli {
+
+/// Errors: internal, with the system's reason. A reader that went away ends the program silently (SIGPIPE).
+void print(std::string_view text);
+void flush_output();
+
+/// The whole of a file, "-" being standard input. Errors: not_found, with the system's reason.
+std::string read_text(const std::filesystem::path& path);
+
+}  // namespace xlstm::cli

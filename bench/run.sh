@@ -1,0 +1,17 @@
+#!/bin/sh
+# Speed of the models beside the machine's own ceilings, measured in the same run. Each result is kept in bench/results/.
+# Usage: bench/run.sh [BUILD_DIR], default build, configured with -DXLSTM_BENCH=ON.
+set -eu
+cd "$(dirname "$0")/.."
+build=${1:-build}
+speed() { # NAME FLAG...: xlstm bench, kept as NAME
+  name=$1
+  shift
+  tools/record.py "$name" "$build/bin/xlstm" bench "$@" --prompt-tokens 512 --decode-tokens 64 --batch 1 --json
+}
+speed bard-8m --model models/bard-8m
+speed 165m-bfloat16 --synthetic 165m --dtype bfloat16
+speed 1.3b-bfloat16 --synthetic 1.3b --dtype bfloat16
+if [ -x "$build/bin/mlx_gemm_openblas" ]; then # built with the MLX backends
+  tools/record.py mlx-gemm bench/mlx_gemm/run.sh "$build"
+fi

@@ -1,0 +1,10 @@
+// config.json of the Hugging Face and research layouts.
+
+#include "tests/fuzz/targets/config_fuzzer.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  static const auto large = xlstm::fuzz::good_weights("huggingface_single");
+  static const auto research = xlstm::fuzz::good_weights("research");
+  xlstm::fuzz::load_with_config("config.json", {data, size}, {large, research});
+  return 0;
+}

@@ -1,0 +1,163 @@
+// xlstm chat as a process: scripted through a pipe, and typed at a pseudo-terminal.
+
+#include <gtest/gtest.h>
+
+#include <csignal>
+#include <fstream>
+
+#include "tests/integration/cli/process.h"
+
+namespace xlstm::cli_test {
+namespace {
+
+Arguments chat(const Arguments& more = {}) {
+  Arguments arguments{"chat", "--max-tokens", "12", "--ignore-eos", "--temperature", "0"};
+  arguments.insert(arguments.end(), more.begin(), more.end());
+  return arguments;
+}
+
+std::string say(const std::string& script, const Arguments& more = {}) {
+  const Outcome outcome = run(chat(more), script);
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+  return outcome.out;
+}
+
+TEST(Chat, AnswersGoToStandardOutputAndNotesToStandardError) {
+  const Outcome outcome = run(chat(), "HAMLET.\n/undo\n/quit\nnever read\n");
+  EXPECT_EQ(outcome.exit_code, 0);
+  EXPECT_NE(outcome.out, "");
+  EXPECT_TRUE(outcome.out.ends_with("\n"));
+  EXPECT_NE(outcome.err.find("undone"), std::string::npos);
+  EXPECT_EQ(outcome.out.find("undone"), std::string::npos);
+  EXPECT_EQ(outcome.out.find('>'), std::string::npos) << "a prompt in a pipe";
+}
+
+TEST(Chat, TheFirstTurnIsWhatGenerateDoesWithTheTypedTextAndANewline) {
+  const Outcome generated =
+      run({"generate", "--prompt", "To be\n", "--max-tokens", "12", "--ignore-eos", "--temperature", "0"});
+  EXPECT_EQ(say("To be\n"), generated.out);
+}
+
+TEST(Chat, ALaterTurnContinuesTheWholeConversation) {
+  // given the first answer, the second turn reads: prompt, answer, new text
+  const std::string first = say("To be\n");
+  const Outcome generated =
+      run({"generate", "--prompt", "To be\n", "--max-tokens", "12", "--ignore-eos", "--temperature", "0", "--json"});
+  const std::string answer = json_of(generated)["text"];
+  const std::string both = say("To be\nOr not\n");
+  ASSERT_TRUE(both.starts_with(first));
+  const Outcome second = run({"generate", "--prompt", "To be\n" + answer + "Or not\n", "--max-tokens", "12",
+                              "--ignore-eos", "--temperature", "0"});
+  EXPECT_EQ(both.substr(first.size()), second.out);
+}
+
+TEST(Chat, UndoGoesBackToBeforeTheLastTurn) {
+  const std::string once = say("To be\nOr not\n");
+  const std::string again = say("To be\nsomething else\n/undo\nOr not\n");
+  EXPECT_EQ(again.substr(again.size() - 20), once.substr(once.size() - 20));
+}
+
+TEST(Chat, ResetForgetsAndCanBeUndone) {
+  const std::string first = say("To be\n");
+  EXPECT_EQ(say("To be\n/reset\nTo be\n"), first + first);
+  const std::string both = say("To be\nOr not\n");
+  EXPECT_EQ(say("To be\n/reset\n/undo\nOr not\n"), both);
+}
+
+TEST(Chat, ASavedConversationGoesOnInAnotherProcess) {
+  const ScratchDirectory scratch;
+  const std::string file = (scratch / "talk.safetensors").string();
+  const std::string sampled = "0.9";
+  const Arguments flags{"--temperature", sampled, "--seed", "5"};
+  const Arguments arguments{"chat", "--max-tokens", "12", "--ignore-eos", "--temperature", sampled, "--seed", "5"};
+  const std::string first = run(arguments, "To be\n").out;
+  const Outcome whole = run(arguments, "To be\n/save " + file + "\nOr not\n");
+  ASSERT_EQ(whole.exit_code, 0) << whole.err;
+  const Outcome loaded = run(arguments, "/load " + file + "\nOr not\n");
+  EXPECT_EQ(loaded.exit_code, 0) << loaded.err;
+  EXPECT_EQ(first + loaded.out, whole.out);
+}
+
+TEST(Chat, AStateOfAnotherModelIsRefused) {
+  const ScratchDirectory scratch;
+  const std::string file = (scratch / "talk.safetensors").string();
+  say("To be\n/save " + file + "\n");
+  expect_refused(run(chat({"--model", bytes_mixed()}), "/load " + file + "\n"), 2, {"talk.safetensors"});
+}
+
+TEST(Chat, WrongCommandsEndAScriptInOneLine) {
+  expect_refused(run(chat(), "/undo\n"), 2, {"/undo", "earlier turn"});
+  expect_refused(run(chat(), "/frobnicate\n"), 2, {"/frobnicate", "/help"});
+  expect_refused(run(chat(), "/save\n"), 2, {"/save", "file name"});
+  expect_refused(run(chat(), "/reset now\n"), 2, {"/reset", "now"});
+  expect_refused(run(chat(), "/load no/such/file\n"), 3, {"no/such/file"});
+  expect_refused(run(chat(), "/save no/such/directory/file\n"), 70, {"no/such/directory/file"});
+}
+
+TEST(Chat, ADamagedStateFileIsRefused) {
+  const ScratchDirectory scratch;
+  std::ofstream(scratch / "talk.safetensors") << "not a state";
+  expect_refused(run(chat(), "/load " + (scratch / "talk.safetensors").string() + "\n"), 3, {"talk.safetensors"});
+}
+
+TEST(Chat, ABackslashContinuesALineAndTwoSlashesAreText) {
+  EXPECT_EQ(
+      say("To be\\\nor not\n"),
+      run({"generate", "--prompt", "To be\nor not\n", "--max-tokens", "12", "--ignore-eos", "--temperature", "0"}).out);
+  EXPECT_EQ(say("//quit\n"),
+            run({"generate", "--prompt", "/quit\n", "--max-tokens", "12", "--ignore-eos", "--temperature", "0"}).out);
+}
+
+TEST(Chat, EmptyLinesAreNoTurns) { EXPECT_EQ(say("\n  \nTo be\n\n"), say("To be\n")); }
+
+TEST(Chat, VerboseTellsThatATurnReadsOnlyNewText) {
+  const Outcome outcome = run(chat({"--verbose"}), "To be, or not to be, that is the question\nx\n");
+  EXPECT_NE(outcome.err.find("read 2 tokens"), std::string::npos) << outcome.err;
+}
+
+TEST(ChatAtATerminal, LinesAreEditedAndAnswersAppear) {
+  Process process(chat(), {{"TERM", "xterm"}}, /*terminal=*/true);
+  ASSERT_TRUE(process.wait_for_output("> "));
+  process.write("XX\x7f\x7f//quit\x01\x1b[3~");  // backspace twice; to the start of the line, delete one: "/quit"
+  process.write("\n");
+  EXPECT_EQ(process.finish().exit_code, 0);
+}
+
+TEST(ChatAtATerminal, CtrlCStopsTheAnswerAndNotTheProgram) {
+  Process process({"chat", "--max-tokens", "-1", "--ignore-eos"}, {{"TERM", "xterm"}}, /*terminal=*/true);
+  ASSERT_TRUE(process.wait_for_output("> "));
+  process.write("To be\n");
+  ASSERT_TRUE(process.wait_for_output(" the"));
+  process.write("\x03");
+  ASSERT_TRUE(process.wait_for_output("(stopped)"));
+  process.write("/quit\n");
+  EXPECT_EQ(process.finish().exit_code, 0);
+}
+
+TEST(ChatAtATerminal, CtrlCTwiceAtThePromptLeaves) {
+  Process process(chat(), {{"TERM", "xterm"}}, /*terminal=*/true);
+  ASSERT_TRUE(process.wait_for_output("> "));
+  process.write("half a line\x03");
+  ASSERT_TRUE(process.wait_for_output("again"));
+  process.write("\x03");
+  EXPECT_EQ(process.finish().exit_code, 0);
+}
+
+TEST(ChatAtATerminal, CtrlDLeaves) {
+  Process process(chat(), {{"TERM", "xterm"}}, /*terminal=*/true);
+  ASSERT_TRUE(process.wait_for_output("> "));
+  process.write("\x04");
+  EXPECT_EQ(process.finish().exit_code, 0);
+}
+
+TEST(ChatAtATerminal, MistakesAreForgiven) {
+  Process process(chat(), {{"TERM", "xterm"}}, /*terminal=*/true);
+  ASSERT_TRUE(process.wait_for_output("> "));
+  process.write("/load no/such/file\n");
+  ASSERT_TRUE(process.wait_for_output("xlstm: error: "));
+  process.write("/quit\n");
+  EXPECT_EQ(process.finish().exit_code, 0);
+}
+
+}  // namespace
+}  // namespace xlstm::cli_test

@@ -1,0 +1,239 @@
+// The verbs that report: dump, perplexity, info, bench, completion.
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+#include <iostream>
+#include <iterator>
+#include <map>
+
+#include "tests/integration/cli/process.h"
+
+namespace xlstm::cli_test {
+namespace {
+
+using nlohmann::json;
+
+std::string read_file(const std::filesystem::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+/// The header of a safetensors file, tensors only.
+json tensors_of(const std::filesystem::path& path) {
+  const std::string bytes = read_file(path);
+  std::uint64_t size = 0;
+  if (bytes.size() < sizeof size) return {};
+  std::memcpy(&size, bytes.data(), sizeof size);
+  json header = json::parse(bytes.substr(sizeof size, size));
+  header.erase("__metadata__");
+  return header;
+}
+
+std::string token_list(const std::filesystem::path& reference, const std::string& prompt) {
+  const std::string bytes = read_file(reference);
+  std::uint64_t header_size = 0;
+  std::memcpy(&header_size, bytes.data(), sizeof header_size);
+  const json tensor = tensors_of(reference).at(prompt + ".tokens");
+  const std::size_t width = tensor["dtype"] == "I64" ? 8 : 4;
+  std::string list;
+  for (std::size_t at = tensor["data_offsets"][0]; at < tensor["data_offsets"][1]; at += width) {
+    std::int32_t id = 0;  // little-endian: the low half of an int64
+    std::memcpy(&id, bytes.data() + sizeof header_size + header_size + at, sizeof id);
+    list += (list.empty() ? "" : ",") + std::to_string(id);
+  }
+  return list;
+}
+
+TEST(Dump, NamesAndShapesAreThoseOfTheReference) {
+  const ScratchDirectory scratch;
+  for (const std::string name : {"bard-8m", "bytes-mixed-1.5m"}) {
+    const auto reference = test_data() / "reference" / (name + ".safetensors");
+    const std::string output = (scratch / (name + ".safetensors")).string();
+    const Outcome outcome = run({"dump", "--model", name == "bard-8m" ? bard() : bytes_mixed(), "--tokens",
+                                 token_list(reference, "p7"), "--output", output});
+    ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+    EXPECT_EQ(outcome.out, "");
+    const json found = tensors_of(output);
+    std::size_t expected = 0;
+    for (const auto& [key, tensor] : tensors_of(reference).items()) {
+      const bool wanted = key == "p7.logits" || key.starts_with("p7.state.");
+      if (!wanted) continue;
+      ++expected;
+      ASSERT_TRUE(found.contains(key.substr(3))) << key;
+      EXPECT_EQ(found[key.substr(3)]["shape"], tensor["shape"]) << key;
+      EXPECT_EQ(found[key.substr(3)]["dtype"], "F32") << key;
+    }
+    EXPECT_GT(expected, 1u);
+    EXPECT_EQ(found.size(), expected);
+  }
+}
+
+TEST(Perplexity, AgreesWithTheReference) {
+  const json reference = json::parse(read_file(test_data() / "reference/perplexity.json"));
+  for (const auto& [name, model] :
+       std::map<std::string, std::string>{{"bard-8m", bard()}, {"bytes-mixed-1.5m", bytes_mixed()}}) {
+    const json& expected = reference.at(name);
+    const Outcome outcome = run({"perplexity", "--model", model, "--file", (test_data() / "text/val.txt").string(),
+                                 "--max-tokens", expected.at("tokens").dump(), "--json"});
+    ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+    const json found = json_of(outcome);
+    EXPECT_EQ(found["tokens"], expected["tokens"]);
+    EXPECT_NEAR(found["nll_per_token"], expected["nll_per_token"].get<double>(), 1e-3);
+    EXPECT_NEAR(found["perplexity"], std::exp(found["nll_per_token"].get<double>()), 1e-6);
+  }
+}
+
+TEST(Perplexity, TheBosCountsAsATokenAndCanBeLeftOut) {
+  const std::string text = "It was the best of times";
+  const json with = json_of(run({"perplexity", "--file", "-", "--json"}, text));
+  const json without = json_of(run({"perplexity", "--file", "-", "--json", "--no-bos"}, text));
+  EXPECT_EQ(with["tokens"].get<int>(), without["tokens"].get<int>() + 1);
+  EXPECT_EQ(json_of(run({"perplexity", "--file", "-", "--json", "--max-tokens", "3"}, text))["tokens"], 3);
+}
+
+TEST(Perplexity, NeedsSomethingToPredict) {
+  expect_refused(run({"perplexity", "--file", "-"}, ""), 2, {"at least 2 tokens"});
+}
+
+TEST(Perplexity, IsReadableWithoutJson) {
+  const Outcome outcome = run({"perplexity", "--file", "-"}, "It was the best of times");
+  EXPECT_NE(outcome.out.find("perplexity"), std::string::npos);
+  EXPECT_EQ(outcome.err, "");
+}
+
+TEST(Info, TellsWhatAModelIs) {
+  const json info = json_of(run({"info", "--json"}));
+  EXPECT_EQ(info["source"], "embedded");
+  EXPECT_EQ(info["layout"], "huggingface");
+  EXPECT_EQ(info["parameters"], 8542528);
+  EXPECT_EQ(info["dtype"], "bfloat16");
+  EXPECT_EQ(info["weight_bytes"].get<double>(), 2.0 * 8542528);
+  EXPECT_EQ(info["state_bytes_per_sequence"], 8 * 4 * (32 * 64 + 32 + 1) * 4);
+  EXPECT_EQ(info["tokenizer"]["kind"], "byte-level BPE");
+  EXPECT_EQ(info["tokenizer"]["vocab_size"], 4096);
+  EXPECT_GT(info["memory_needed_bytes"], info["weight_bytes"]);
+  EXPECT_GE(info["threads"], 1);
+  for (const char* key : {"cpu_target", "mlx_version", "backend", "backends", "commit", "version"}) {
+    EXPECT_TRUE(info.contains(key)) << key;
+  }
+}
+
+TEST(Info, TellsTheResearchLayoutApart) {
+  const json info = json_of(run({"info", "--json", "--model", bytes_mixed()}));
+  EXPECT_EQ(info["layout"], "research");
+  EXPECT_EQ(info["parameters"], 1497056);
+  EXPECT_EQ(info["blocks"], json({"mlstm", "slstm", "mlstm", "mlstm", "slstm", "mlstm"}));
+  EXPECT_EQ(info["tokenizer"]["kind"], "bytes");
+  EXPECT_TRUE(info["tokenizer"]["bos_token_id"].is_null());
+}
+
+TEST(Info, IsReadableWithoutJson) {
+  const Outcome outcome = run({"info", "--threads", "1"});
+  EXPECT_EQ(outcome.err, "");
+  for (const char* part : {"8,542,528", "byte-level BPE", "memory needed", "a sequence", "1 threads"}) {
+    EXPECT_NE(outcome.out.find(part), std::string::npos) << part << " in " << outcome.out;
+  }
+}
+
+TEST(Info, AForcedCpuTargetIsTheOneTold) {
+  const std::string slowest = json_of(run({"info", "--json"}))["cpu_targets"].back();
+  EXPECT_EQ(json_of(run({"info", "--json"}, "", {{"XLSTM_CPU_TARGET", slowest}}))["cpu_target"], slowest);
+}
+
+TEST(Bench, ReportsEveryFigure) {
+  const Outcome outcome = run({"bench", "--prompt-tokens", "70", "--decode-tokens", "4", "--batch", "2", "--repeats",
+                               "1", "--threads", "1", "--json"});
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_EQ(outcome.err, "");
+  const json bench = json_of(outcome);
+  for (const char* key :
+       {"prefill_tokens_per_second", "decode_tokens_per_second", "time_to_first_token_seconds", "peak_rss_bytes",
+        "weight_bytes", "state_bytes_per_sequence", "read_bandwidth_bytes_per_second", "float32_flops_per_second",
+        "decode_bandwidth_fraction", "prefill_flops_fraction"}) {
+    ASSERT_TRUE(bench.contains(key)) << key;
+    EXPECT_GT(bench[key], 0) << key;
+  }
+  EXPECT_EQ(bench["weight_bytes"].get<double>(), 2.0 * 8542528);
+  EXPECT_EQ(bench["threads"], 1);
+  EXPECT_EQ(bench["dtype"], "bfloat16");
+  // All weights but the embedding; norms and gate biases are widened to float32. Two rows: embedding, state in and out.
+  const double embedding = 4096.0 * 256, norms = 8 * (256 + 256 + 256 + 2 * 4) + 256,
+               state = 8 * 4 * (32 * 64 + 33) * 4;
+  EXPECT_EQ(bench["decode_step_bytes"], 2 * (8542528 - embedding) + 2 * norms + 2 * (2 * 256 + 2 * state));
+  EXPECT_LT(bench["peak_rss_bytes"], 400e6) << "the buffer of the probe is counted";
+}
+
+TEST(Bench, WhatIsNotMeasuredIsZero) {
+  const json bench =
+      json_of(run({"bench", "--prompt-tokens", "0", "--decode-tokens", "2", "--repeats", "1", "--json"}));
+  EXPECT_EQ(bench["prefill_tokens_per_second"], 0);
+  EXPECT_GT(bench["decode_tokens_per_second"], 0);
+}
+
+TEST(Bench, RandomWeightsAreReproducibleAndCanBeWritten) {
+  const ScratchDirectory scratch;
+  const std::string model = (scratch / "165m").string();
+  const Outcome written = run({"bench", "--synthetic", "165m", "--dtype", "float16", "--write", model,
+                               "--prompt-tokens", "8", "--decode-tokens", "2", "--repeats", "1", "--json"});
+  ASSERT_EQ(written.exit_code, 0) << written.err;
+  const json bench = json_of(written), info = json_of(run({"info", "--model", model, "--json"}));
+  EXPECT_EQ(info["dtype"], "float16");
+  EXPECT_EQ(info["parameters"], bench["parameters"]);
+  EXPECT_EQ(info["weight_bytes"], bench["weight_bytes"]);
+  const json mapped = json_of(
+      run({"bench", "--model", model, "--prompt-tokens", "8", "--decode-tokens", "2", "--repeats", "1", "--json"}));
+  EXPECT_EQ(mapped["weight_bytes"], bench["weight_bytes"]);
+  EXPECT_EQ(mapped["decode_step_bytes"], bench["decode_step_bytes"]);
+}
+
+bool installed(const std::string& program) {
+  return std::system(("command -v " + program + " > /dev/null").c_str()) == 0;
+}
+
+TEST(Completion, ScriptsAreValidAndNameEveryVerbAndFlag) {
+  const ScratchDirectory scratch;
+  const std::map<std::string, std::string> checks{
+      {"bash", "bash -n "}, {"zsh", "zsh -n "}, {"fish", "fish --no-execute "}};
+  for (const auto& [shell, check] : checks) {
+    const Outcome outcome = run({"completion", shell});
+    EXPECT_EQ(outcome.exit_code, 0);
+    const std::string dashes = shell == "fish" ? "-l " : "--";
+    for (const char* word : {"generate", "perplexity", "prompt-file", "logit-bias", "synthetic", "no-bos"}) {
+      EXPECT_NE(outcome.out.find(word), std::string::npos) << shell << ' ' << word;
+    }
+    const std::string file = (scratch / shell).string();
+    std::ofstream(file) << outcome.out;
+    if (!installed(shell)) {
+      std::cout << shell << " is not installed: its script is not checked for syntax\n";
+      continue;
+    }
+    EXPECT_EQ(std::system((check + file).c_str()), 0) << shell;
+  }
+}
+
+std::string complete_in_bash(const std::filesystem::path& script, const std::string& words) {
+  const std::string count = std::to_string(std::count(words.begin(), words.end(), ' '));
+  const std::string command = "bash -c 'source " + script.string() + "; COMP_WORDS=(" + words +
+                              "); COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _xlstm; echo \"${COMPREPLY[@]}\"' > " +
+                              script.string() + ".out";
+  EXPECT_EQ(std::system(command.c_str()), 0) << count;
+  return read_file(script.string() + ".out");
+}
+
+TEST(Completion, WorksInBash) {
+  const ScratchDirectory scratch;
+  std::ofstream(scratch / "xlstm.bash") << run({"completion", "bash"}).out;
+  EXPECT_EQ(complete_in_bash(scratch / "xlstm.bash", "xlstm gen"), "generate\n");
+  EXPECT_EQ(complete_in_bash(scratch / "xlstm.bash", "xlstm perplexity --no"), "--no-bos\n");
+  EXPECT_EQ(complete_in_bash(scratch / "xlstm.bash", "xlstm bench --dtype b"), "bfloat16\n");
+  EXPECT_EQ(complete_in_bash(scratch / "xlstm.bash", "xlstm completion f"), "fish\n");
+}
+
+}  // namespace
+}  // namespace xlstm::cli_test

@@ -1,0 +1,188 @@
+// Wrong command lines: one clear line on standard error, nothing on standard output, exit code 2 (or what the fault
+// asks for).
+
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <map>
+
+#include "tests/integration/cli/process.h"
+
+namespace xlstm::cli_test {
+namespace {
+
+struct Misuse {
+  Arguments arguments;
+  std::vector<std::string> says;
+  int exit_code = 2;
+};
+
+const std::vector<std::string> kVerbs = {"generate",   "chat", "tokenize", "detokenize", "dump",
+                                         "perplexity", "info", "bench",    "completion"};
+
+std::string name_of(const Arguments& arguments) {
+  std::string text;
+  for (const std::string& argument : arguments) text += argument + ' ';
+  return text;
+}
+
+class Usage : public testing::TestWithParam<Misuse> {};
+
+TEST_P(Usage, EndsInOneClearLine) {
+  SCOPED_TRACE(name_of(GetParam().arguments));
+  expect_refused(run(GetParam().arguments), GetParam().exit_code, GetParam().says);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    CommandLine, Usage,
+    testing::Values(Misuse{{}, {"expected a verb", "generate", "completion", "xlstm --help"}},
+                    Misuse{{"generat"}, {"unknown verb 'generat'", "did you mean 'generate'?"}},
+                    Misuse{{"zzzzzz"}, {"unknown verb 'zzzzzz'", "xlstm --help"}},
+                    Misuse{{"--frobnicate"}, {"unknown flag '--frobnicate'"}},
+                    Misuse{{"generate", "--temprature", "1"},
+                           {"[generate]", "'--temprature'", "did you mean '--temperature'?", "--help"}},
+                    Misuse{{"info", "extra"}, {"unexpected argument 'extra'"}},
+                    Misuse{{"info", "--json=perhaps"}, {"--json"}},
+                    Misuse{{"generate", "--prompt"}, {"--prompt", "xlstm generate --help"}},
+                    Misuse{{"generate", "--seed", "1", "--seed", "2", "--prompt", "x"}, {"--seed"}},
+                    Misuse{{"generate"}, {"--prompt", "--prompt-file", "--prompt-ids", "none"}},
+                    Misuse{{"generate", "--prompt", "x", "--prompt-ids", "1"}, {"--prompt", "several"}},
+                    Misuse{{"generate", "--prompt", "x", "--model", ""}, {"--model", "expected"}},
+                    Misuse{{"dump", "--tokens", "1"}, {"--output", "required"}},
+                    Misuse{{"perplexity"}, {"--file", "required"}}, Misuse{{"completion"}, {"SHELL", "required"}},
+                    Misuse{{"completion", "tcsh"}, {"bash, zsh, fish", "'tcsh'"}},
+                    Misuse{{"--config", "no-such-file.toml", "info"}, {"no-such-file.toml"}, 3}));
+
+INSTANTIATE_TEST_SUITE_P(
+    Numbers, Usage,
+    testing::Values(
+        Misuse{{"generate", "--prompt", "x", "--max-tokens", "abc"}, {"--max-tokens", "an integer >= -1", "'abc'"}},
+        Misuse{{"generate", "--prompt", "x", "--max-tokens", "-2"}, {"--max-tokens", "an integer >= -1", "'-2'"}},
+        Misuse{{"generate", "--prompt", "x", "--max-tokens", "1.5"}, {"--max-tokens", "'1.5'"}},
+        Misuse{{"generate", "--prompt", "x", "--max-tokens", "99999999999999999999"}, {"--max-tokens"}},
+        Misuse{{"generate", "--prompt", "x", "--temperature", "-0.1"}, {"--temperature", "a number >= 0", "'-0.1'"}},
+        Misuse{{"generate", "--prompt", "x", "--temperature", "nan"}, {"--temperature", "'nan'"}},
+        Misuse{{"generate", "--prompt", "x", "--temperature", "inf"}, {"--temperature", "'inf'"}},
+        Misuse{{"generate", "--prompt", "x", "--temperature", "1e"}, {"--temperature", "'1e'"}},
+        Misuse{{"generate", "--prompt", "x", "--top-k", "-1"}, {"--top-k", "an integer >= 0"}},
+        Misuse{{"generate", "--prompt", "x", "--top-p", "0"}, {"--top-p", "a number > 0 and <= 1"}},
+        Misuse{{"generate", "--prompt", "x", "--top-p", "1.01"}, {"--top-p"}},
+        Misuse{{"generate", "--prompt", "x", "--min-p", "2"}, {"--min-p", "a number >= 0 and <= 1"}},
+        Misuse{{"generate", "--prompt", "x", "--repetition-penalty", "0"}, {"--repetition-penalty", "a number > 0"}},
+        Misuse{{"generate", "--prompt", "x", "--frequency-penalty", "x"}, {"--frequency-penalty", "a number"}},
+        Misuse{{"generate", "--prompt", "x", "--presence-penalty", ""}, {"--presence-penalty"}},
+        Misuse{{"generate", "--prompt", "x", "--penalty-window", "-2"}, {"--penalty-window"}},
+        Misuse{{"generate", "--prompt", "x", "--seed", "-1"}, {"--seed", "18446744073709551615"}},
+        Misuse{{"generate", "--prompt", "x", "--threads", "-1"}, {"--threads", "from 0"}},
+        Misuse{{"generate", "--prompt", "x", "--stop", ""}, {"--stop"}},
+        Misuse{{"generate", "--prompt", "x", "--logit-bias", "5"}, {"--logit-bias", "ID=NUMBER", "'5'"}},
+        Misuse{{"generate", "--prompt", "x", "--logit-bias", "5=nan"}, {"--logit-bias", "'5=nan'"}},
+        Misuse{{"generate", "--prompt", "x", "--logit-bias", "-5=1"}, {"--logit-bias"}},
+        Misuse{{"generate", "--prompt", "x", "--logit-bias", "4096=1"}, {"--logit-bias", "4096"}},
+        Misuse{{"generate", "--prompt", "x", "--ignore-eos", "--honor-config-eos"},
+               {"--honor-config-eos", "--ignore-eos"}},
+        Misuse{{"generate", "--prompt-ids", "1,,2"}, {"--prompt-ids", "''", "id 2"}},
+        Misuse{{"generate", "--prompt-ids", "1,x"}, {"--prompt-ids", "'x'"}},
+        Misuse{{"generate", "--prompt-ids", ""}, {"--prompt-ids"}},
+        Misuse{{"generate", "--prompt-ids", "1,-2"}, {"--prompt-ids", "'-2'"}},
+        Misuse{{"generate", "--prompt-ids", "4096"}, {"4096"}},
+        Misuse{{"dump", "--tokens", "0;1", "--output", "x"}, {"--tokens", "'0;1'"}},
+        Misuse{{"bench", "--batch", "0"}, {"--batch", "from 1"}},
+        Misuse{{"bench", "--repeats", "0"}, {"--repeats", "from 1"}},
+        Misuse{{"bench", "--synthetic", "8b"}, {"--synthetic", "1.3b", "'8b'"}},
+        Misuse{{"bench", "--synthetic", "165m", "--dtype", "int8"}, {"--dtype", "bfloat16", "'int8'"}},
+        Misuse{{"bench", "--synthetic", "165m", "--model", "x"}, {"--synthetic", "both"}},
+        Misuse{{"bench", "--write", "x"}, {"--write", "--synthetic"}},
+        Misuse{{"bench", "--dtype", "float16"}, {"--dtype", "bfloat16", "float16"}}));
+
+INSTANTIATE_TEST_SUITE_P(
+    Models, Usage,
+    testing::Values(Misuse{{"info", "--model", "no/such/model"}, {"no/such/model"}, 3},
+                    Misuse{{"generate", "--prompt", "x", "--model", "no/such/model"}, {"no/such/model"}, 3},
+                    Misuse{{"chat", "--model", "no/such/model"}, {"no/such/model"}, 3},
+                    Misuse{{"tokenize", "--model", "no/such/model"}, {"no/such/model"}, 3},
+                    Misuse{{"tokenize", "--tokenizer", "no/such/tokenizer.json"}, {"no/such/tokenizer.json"}, 3},
+                    Misuse{{"perplexity", "--file", "no-such-file"}, {"no-such-file"}, 3},
+                    Misuse{{"perplexity", "--file", "."}, {"directory"}, 3},
+                    Misuse{{"generate", "--prompt-file", "no-such-file"}, {"no-such-file"}, 3},
+                    Misuse{{"info", "--backend", "abacus"}, {"backend", "abacus"}},
+                    Misuse{{"dump", "--tokens", "0", "--output", "no/such/directory/x"}, {"no/such/directory/x"}, 70}));
+
+TEST(Usage, ErrorsOfReportsAreLinesTooNotJson) {
+  expect_refused(run({"info", "--json", "--model", "no/such/model"}), 3, {"no/such/model"});
+  expect_refused(run({"generate", "--json"}), 2, {"--prompt"});
+}
+
+TEST(Usage, HelpOfEveryVerbHasExamplesAndGoesToStandardOutput) {
+  for (const std::string& verb : kVerbs) {
+    SCOPED_TRACE(verb);
+    const Outcome outcome = run({verb, "--help"});
+    EXPECT_EQ(outcome.exit_code, 0);
+    EXPECT_EQ(outcome.err, "");
+    EXPECT_NE(outcome.out.find("Examples:"), std::string::npos);
+    EXPECT_NE(outcome.out.find("xlstm " + verb), std::string::npos) << outcome.out;
+  }
+}
+
+TEST(Usage, HelpOfTheProgramNamesEveryVerb) {
+  const Outcome outcome = run({"--help"});
+  EXPECT_EQ(outcome.exit_code, 0);
+  for (const std::string& verb : kVerbs) EXPECT_NE(outcome.out.find("\n  " + verb + " "), std::string::npos) << verb;
+}
+
+TEST(Usage, VersionNamesTheCommit) {
+  for (const Arguments& arguments : {Arguments{"--version"}, Arguments{"generate", "--version"}}) {
+    const Outcome outcome = run(arguments);
+    EXPECT_EQ(outcome.exit_code, 0);
+    EXPECT_TRUE(outcome.out.starts_with("xlstm 0.")) << outcome.out;
+    EXPECT_NE(outcome.out.find("(commit "), std::string::npos) << outcome.out;
+  }
+}
+
+TEST(Usage, EveryDamagedCheckpointOfTheCorpusIsRefusedInOneLineWithItsExitCode) {
+  const std::filesystem::path corpus = XLSTM_SOURCE_DIR "/tests/fuzz/corpus/checkpoint";
+  std::ifstream file(corpus / "refusals.json");
+  ASSERT_TRUE(file) << corpus;
+  const std::map<std::string, int> exit_codes{{"corrupt_file", 3}, {"not_found", 3}, {"unsupported", 2}};
+  for (const auto& [name, how] : nlohmann::json::parse(file).items()) {
+    if (how.contains("available_bytes")) continue;  // needs a machine with less memory
+    SCOPED_TRACE(name);
+    Arguments arguments{"info", "--model", (corpus / how.at("directory").get<std::string>()).string()};
+    if (how.value("check_weights", false)) arguments.push_back("--check-weights");
+    expect_refused(run(arguments), exit_codes.at(how.at("code")), how.at("expect"));
+  }
+}
+
+TEST(Usage, TheEnvironmentStandsInForFlagsAndTheCommandLineWins) {
+  const Environment bad{{"XLSTM_MODEL", "no/such/model"}};
+  expect_refused(run({"info"}, "", bad), 3, {"no/such/model"});
+  EXPECT_EQ(json_of(run({"info", "--json", "--model", bytes_mixed()}, "", bad))["layout"], "research");
+  expect_refused(run({"generate", "--prompt", "x"}, "", {{"XLSTM_TEMPERATURE", "hot"}}), 2, {"--temperature", "'hot'"});
+  EXPECT_EQ(run({"info"}, "", {{"XLSTM_TEMPERATURE", "hot"}}).exit_code, 0) << "not a flag of this verb";
+}
+
+TEST(Usage, AConfigFileStandsInForFlagsAndTheCommandLineWins) {
+  const ScratchDirectory scratch;
+  std::ofstream(scratch / "xlstm.toml") << "[info]\nmodel = \"" << bytes_mixed() << "\"\n";
+  const std::string file = (scratch / "xlstm.toml").string();
+  EXPECT_EQ(json_of(run({"--config", file, "info", "--json"}))["layout"], "research");
+  EXPECT_EQ(json_of(run({"info", "--config", file, "--json", "--model", bard()}))["layout"], "huggingface");
+  std::ofstream(scratch / "bad.toml") << "[info]\nmodle = \"x\"\n";
+  expect_refused(run({"--config", (scratch / "bad.toml").string(), "info"}), 2, {"modle"});
+}
+
+TEST(Usage, AForcedCpuTargetThatThisMachineLacksIsRefused) {
+  expect_refused(run({"info"}, "", {{"XLSTM_CPU_TARGET", "Z80"}}), 2, {"XLSTM_CPU_TARGET", "Z80"});
+}
+
+TEST(Usage, AFullDiskIsAnError) {
+  for (const Arguments& arguments : {Arguments{"completion", "bash"}, Arguments{"info", "--json"}, Arguments{"--help"},
+                                     Arguments{"generate", "--prompt", "x", "--max-tokens", "8"}}) {
+    const Outcome outcome = run(arguments, "", {}, "/dev/full");
+    EXPECT_EQ(outcome.exit_code, 70) << name_of(arguments);
+    expect_refused(outcome, 70, {"standard output", "No space left"});
+  }
+}
+
+}  // namespace
+}  // namespace xlstm::cli_test

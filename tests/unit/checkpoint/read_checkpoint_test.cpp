@@ -1,0 +1,137 @@
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <limits>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "xlstm/base/error.h"
+#include "xlstm/base/log.h"
+#include "xlstm/checkpoint/checkpoint.h"
+
+namespace xlstm::checkpoint {
+namespace {
+
+namespace fs = std::filesystem;
+
+const fs::path kGood = fs::path(XLSTM_SOURCE_DIR) / "tests/fuzz/corpus/good";
+
+Checkpoint read_good(const std::string& name) { return read_checkpoint(*open_directory(kGood / name)); }
+
+TEST(ReadCheckpoint, TellsTheThreeLayoutsApart) {
+  const std::map<std::string, Layout> layouts = {{"huggingface_single", Layout::huggingface},
+                                                 {"huggingface_indexed", Layout::huggingface},
+                                                 {"package", Layout::package},
+                                                 {"package_numbered", Layout::package},
+                                                 {"research", Layout::research},
+                                                 {"research_yaml", Layout::research}};
+  for (const auto& [name, layout] : layouts) EXPECT_EQ(read_good(name).layout, layout) << name;
+}
+
+TEST(ReadCheckpoint, ReadsEveryKeyThatChangesInference) {
+  const config::ModelConfig config = read_good("huggingface_triton_and_integers").config;
+  EXPECT_EQ(config.gate_soft_cap, 15.0f);
+  EXPECT_EQ(config.output_logit_soft_cap, 30.0f);
+  EXPECT_EQ(config.eos_token_ids, (std::vector<TokenId>{0, 2}));
+  EXPECT_EQ(config.bos_token_id, 0);
+  EXPECT_EQ(config.norm_eps, 1e-6f);
+  EXPECT_EQ(config.mlstm_eps, 1e-6f);
+  EXPECT_EQ(config.chunk_size, 64);
+}
+
+TEST(ReadCheckpoint, TheTokenIdsOfTheGenerationConfigWin) {
+  const config::ModelConfig config = read_good("huggingface_generation_config").config;
+  EXPECT_EQ(config.bos_token_id, 1);
+  EXPECT_EQ(config.eos_token_ids, (std::vector<TokenId>{3, 4}));
+}
+
+TEST(ReadCheckpoint, NullSoftCapsMeanNone) {
+  const config::ModelConfig config = read_good("package_no_caps").config;
+  EXPECT_FALSE(config.gate_soft_cap.has_value());
+  EXPECT_FALSE(config.output_logit_soft_cap.has_value());
+}
+
+TEST(ReadCheckpoint, OnlyThePackageHonoursAddOutNorm) {
+  EXPECT_FALSE(read_good("package_no_out_norm").config.add_out_norm);
+  EXPECT_TRUE(read_good("huggingface_no_out_norm_flag").config.add_out_norm);
+}
+
+TEST(ReadCheckpoint, UnknownKeysAreNotedByName) {
+  std::vector<std::string> notes;
+  set_log_sink([&](LogLevel level, const std::string& message) {
+    if (level == LogLevel::debug) notes.push_back(message);
+  });
+  read_good("huggingface_triton_and_integers");
+  const std::size_t with_unknown = notes.size();
+  notes.clear();
+  read_good("huggingface_single");
+  set_log_sink({});
+  EXPECT_EQ(with_unknown, 2u);  // "a_key_of_the_future", "generation"
+  EXPECT_TRUE(notes.empty()) << notes.front();
+}
+
+TEST(ReadCheckpoint, TensorsStayWhereTheFileIsMapped) {
+  const Checkpoint aligned = read_good("huggingface_single");
+  EXPECT_TRUE(aligned.copied.empty());
+  const Checkpoint misaligned = read_good("huggingface_misaligned");
+  EXPECT_EQ(misaligned.copied.size(), misaligned.tensors.size());
+}
+
+TEST(OpenDirectory, NeedsADirectory) {
+  for (const fs::path& path : {kGood / "nothing", kGood / "package" / "config.yaml"}) {
+    try {
+      open_directory(path);
+      ADD_FAILURE() << path;
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ErrorCode::not_found);
+      EXPECT_NE(std::string(error.what()).find(path.string()), std::string::npos) << error.what();
+    }
+  }
+}
+
+// A tensor of every float type with one bad element, at every place that the blocked search treats differently.
+TEST(CheckFinite, FindsOneBadElementAnywhere) {
+  constexpr std::int64_t kSize = 3 * 4096 + 5;
+  for (const DType dtype : {DType::float32, DType::float16, DType::bfloat16}) {
+    for (const std::int64_t bad : {std::int64_t{0}, std::int64_t{4095}, std::int64_t{4096}, kSize - 1}) {
+      for (const float value : {INFINITY, -INFINITY, std::numeric_limits<float>::quiet_NaN()}) {
+        std::vector<float> values(kSize, 1.5f);
+        values[static_cast<std::size_t>(bad)] = value;
+        std::vector<std::byte> stored(kSize * dtype_size(dtype));
+        narrow_from_float32(dtype, values.data(), kSize, stored.data());
+        Checkpoint checkpoint;
+        checkpoint.tensors["w"] = {"w", dtype, {kSize}, stored.data(), "file"};
+        try {
+          check_finite(checkpoint);
+          ADD_FAILURE() << dtype_name(dtype) << ' ' << bad << ' ' << value;
+        } catch (const Error& error) {
+          const std::string expected = std::string("[file] tensor \"w\": expected finite weights but got ") +
+                                       (std::isnan(value) ? "NaN" : "infinity") + " at [" + std::to_string(bad) + "]";
+          EXPECT_EQ(error.what(), expected);
+        }
+      }
+    }
+  }
+}
+
+TEST(CheckFinite, AcceptsTheLargestNumbersOfEachType) {
+  const std::vector<std::uint16_t> bfloat16 = {0x7f7f, 0xff7f, 0x0001, 0x8000},
+                                   float16 = {0x7bff, 0xfbff, 0x0001, 0x8000};
+  const std::vector<float> float32 = {3.4028235e38f, -3.4028235e38f, 1e-45f, -0.0f};
+  const auto view = [](DType dtype, const void* data) {
+    return TensorView{"w", dtype, {4}, static_cast<const std::byte*>(data), "f"};
+  };
+  for (const TensorView& tensor : {view(DType::bfloat16, bfloat16.data()), view(DType::float16, float16.data()),
+                                   view(DType::float32, float32.data()), view(DType::int32, float32.data())}) {
+    Checkpoint checkpoint;
+    checkpoint.tensors["w"] = tensor;
+    EXPECT_NO_THROW(check_finite(checkpoint)) << dtype_name(tensor.dtype);
+  }
+}
+
+}  // namespace
+}  // namespace xlstm::checkpoint

@@ -1,0 +1,188 @@
+#include "xlstm/engine/engine.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <utility>
+
+#include "xlstm/base/error.h"
+#include "xlstm/base/log.h"
+#include "xlstm/checkpoint/available_memory.h"
+#include "xlstm/checkpoint/checkpoint.h"
+#include "xlstm/engine/embedded_model.h"
+#include "xlstm/engine/front_end.h"
+#include "xlstm/engine/model_hash.h"
+#include "xlstm/model/load.h"
+#include "xlstm/model/synthetic.h"
+#include "xlstm/state/state_file.h"
+
+namespace xlstm::engine {
+namespace {
+
+std::size_t slot_bytes(const model::Model& model) {
+  return static_cast<std::size_t>(model.state_spec.slot_size) * sizeof(float);
+}
+
+std::size_t slot_floats(const model::Model& model) { return static_cast<std::size_t>(model.state_spec.slot_size); }
+
+/// Below this, asking the system how much is left costs more than the mistake.
+constexpr std::size_t kSmallBytes = std::size_t{16} << 20;
+
+void require_memory(std::size_t bytes, std::string_view where, std::string_view what) {
+  if (bytes < kSmallBytes) return;
+  checkpoint::require_memory(bytes, where, what, [] { return checkpoint::available_memory_bytes(); });
+}
+
+void report(const LoadOptions& options, double fraction) {
+  if (options.on_progress) options.on_progress(fraction);
+}
+
+void note_unusual_vocabulary(const model::Model& model, const tokenizer::Tokenizer& tokenizer) {
+  const auto rows = static_cast<std::size_t>(model.config.vocab_size);
+  if (tokenizer.vocab_size() <= rows) return;
+  log(LogLevel::warning, "the tokenizer has " + std::to_string(tokenizer.vocab_size()) + " ids but the model only " +
+                             std::to_string(rows) + ": text that needs the others is refused");
+}
+
+}  // namespace
+
+std::unique_ptr<Engine> Engine::load(const LoadOptions& options) {
+  report(options, 0);
+  const bool embedded = options.model.empty();
+  const std::unique_ptr<checkpoint::FileSource> files =
+      embedded ? embedded_model() : checkpoint::open_directory(options.model);
+  const checkpoint::Checkpoint checkpoint = checkpoint::read_checkpoint(*files);
+  report(options, 0.25);
+  if (options.check_weights) checkpoint::check_finite(checkpoint);
+  report(options, 0.5);
+
+  std::unique_ptr<Engine> engine(new Engine());
+  engine->source_ = embedded ? "embedded" : options.model.string();
+  engine->model_ = model::build_model(checkpoint);
+  engine->tokenizer_ = read_tokenizer(*files);
+  engine->stop_ids_ = default_stop_ids(*files, *engine->tokenizer_, engine->model_->config);
+  note_unusual_vocabulary(*engine->model_, *engine->tokenizer_);
+  report(options, 0.75);
+  engine->start_backend(options);
+  return engine;
+}
+
+std::unique_ptr<Engine> Engine::synthetic(std::string_view name, DType dtype, std::uint64_t seed,
+                                          const LoadOptions& options) {
+  report(options, 0);
+  std::unique_ptr<Engine> engine(new Engine());
+  engine->source_ = "synthetic " + std::string(name);
+  engine->model_ = model::make_synthetic(name, dtype, seed);
+  engine->tokenizer_ = tokenizer::make_byte_tokenizer();
+  report(options, 0.75);
+  engine->start_backend(options);
+  return engine;
+}
+
+void Engine::start_backend(const LoadOptions& options) {
+  require_memory(slot_bytes(*model_), source_, "the state of one sequence");
+  backend_ = backend::make_backend(options.backend, model_, {.num_threads = options.num_threads});
+  report(options, 1);
+}
+
+std::vector<TokenId> Engine::config_stop_ids() const { return engine::config_stop_ids(model_->config); }
+
+const std::string& Engine::model_hash() {
+  if (model_hash_.empty()) {
+    ThreadPool pool(backend_->num_threads());
+    model_hash_ = engine::model_hash(*model_, pool);
+  }
+  return model_hash_;
+}
+
+std::vector<TokenId> Engine::encode(std::string_view text, bool with_bos) const {
+  return encode_prompt(text, with_bos, *tokenizer_, model_->config);
+}
+
+Session Engine::new_session() {
+  require_memory(slot_bytes(*model_), source_, "the state of one sequence");
+  return Session(backend_->make_state(), {});
+}
+
+std::vector<float> Engine::new_logits(std::size_t positions) const {
+  const auto vocab = static_cast<std::size_t>(model_->config.vocab_size);
+  require_memory(positions * vocab * sizeof(float), source_,
+                 "the logits of " + std::to_string(positions) + " positions");
+  return std::vector<float>(positions * vocab);
+}
+
+std::vector<float> Engine::prefill(Session& session, std::span<const TokenId> tokens) {
+  std::vector<float> logits = new_logits(1);
+  const backend::PrefillRow row{tokens, session.state_.get(), backend::Logits::last, logits};
+  backend_->prefill(std::span(&row, 1));
+  session.ids_.insert(session.ids_.end(), tokens.begin(), tokens.end());
+  return logits;
+}
+
+std::vector<float> Engine::step(Session& session, TokenId token) {
+  std::vector<float> logits = new_logits(1);
+  const backend::DecodeRow row{token, session.state_.get(), logits};
+  backend_->decode(std::span(&row, 1));
+  session.ids_.push_back(token);
+  return logits;
+}
+
+std::vector<float> Engine::all_logits(Session& session, std::span<const TokenId> tokens) {
+  std::vector<float> logits = new_logits(tokens.size());
+  const backend::PrefillRow row{tokens, session.state_.get(), backend::Logits::all, logits};
+  backend_->prefill(std::span(&row, 1));
+  session.ids_.insert(session.ids_.end(), tokens.begin(), tokens.end());
+  return logits;
+}
+
+generation::Result Engine::generate(Session& session, generation::Request request,
+                                    const generation::Callbacks& callbacks) {
+  if (request.history.empty()) request.history = session.ids_;
+  generation::Result result;
+  const auto record = [&] {
+    const std::size_t from_prompt = std::min(result.state_tokens, request.prompt.size());
+    const auto prompt = request.prompt.begin(), generated = result.ids.begin();
+    session.ids_.insert(session.ids_.end(), prompt, prompt + std::ptrdiff_t(from_prompt));
+    session.ids_.insert(session.ids_.end(), generated, generated + std::ptrdiff_t(result.state_tokens - from_prompt));
+  };
+  try {
+    generation::generate(*backend_, *session.state_, *tokenizer_, request, callbacks, result);
+  } catch (...) {
+    record();
+    throw;
+  }
+  record();
+  return result;
+}
+
+std::vector<StateTensorValue> Engine::state_tensors(const Session& session) const {
+  std::vector<float> slot(slot_floats(*model_));
+  session.state_->to_host(slot);
+  std::vector<StateTensorValue> values;
+  for (const config::StateTensor& tensor : model_->state_spec.tensors) {
+    const auto begin = slot.begin() + tensor.offset;
+    values.push_back({tensor.name, tensor.shape, std::vector<float>(begin, begin + tensor.size)});
+  }
+  return values;
+}
+
+void Engine::save(const Session& session, const std::filesystem::path& path) {
+  state::StateFile file{model_hash(), tokenizer_->fingerprint(), session.ids_,
+                        std::vector<float>(slot_floats(*model_))};
+  session.state_->to_host(file.slot);
+  state::save_state(path, model_->state_spec, file);
+}
+
+Session Engine::restore(const std::filesystem::path& path) {
+  state::StateFile file = state::load_state(path, model_->state_spec, model_hash(), tokenizer_->fingerprint());
+  for (const TokenId id : file.ids) {
+    if (id >= 0 && id < model_->config.vocab_size) continue;
+    fail(ErrorCode::corrupt_file, path.string(), "ids: expected ids in [0, ", model_->config.vocab_size, ") but got ",
+         id);
+  }
+  Session session = new_session();
+  session.state_->from_host(file.slot);
+  session.ids_ = std::move(file.ids);
+  return session;
+}
+
+}  // namespace xlstm::engine

@@ -1,0 +1,35 @@
+#include "xlstm/engine/machine.h"
+
+#include <sys/resource.h>
+
+#include <fstream>
+
+#include "xlstm/backend/mlx/mlx_backend.h"
+#include "xlstm/base/thread_pool.h"
+#include "xlstm/checkpoint/available_memory.h"
+#include "xlstm/kernels/cpu/dispatch.h"
+
+namespace xlstm::engine {
+
+Machine describe_machine() {
+  return {kernels::cpu_target_name(), kernels::cpu_targets(), available_cores(), checkpoint::available_memory_bytes(),
+          backend::mlx_version()};
+}
+
+void check_machine() {
+  backend::check_mlx_version();
+  kernels::cpu_target_name();
+}
+
+std::size_t peak_rss_bytes() {
+  std::ifstream status("/proc/self/status");
+  for (std::string word; status >> word;) {
+    std::size_t kib = 0;
+    if (word == "VmHWM:" && status >> kib) return kib * 1024;
+  }
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return static_cast<std::size_t>(usage.ru_maxrss) * 1024;
+}
+
+}  // namespace xlstm::engine

@@ -1,0 +1,29 @@
+// What this process runs on: the CPU target of the kernels, cores, memory, the libraries it found.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+namespace xlstm::engine {
+
+struct Machine {
+  std::string cpu_target;                  // in use: "AVX2", ...; forced by XLSTM_CPU_TARGET
+  std::vector<std::string> cpu_targets;    // that this CPU can run, best first
+  int available_cores = 0;                 // after affinity and control group
+  std::size_t available_memory_bytes = 0;  // that this process may still take; the largest size_t: no bound known
+  std::string mlx_version;                 // of the library that was loaded; empty: built without MLX
+};
+
+/// Errors: invalid_argument when XLSTM_CPU_TARGET names a target that this CPU does not have.
+Machine describe_machine();
+
+/// For the start of a program: throws unsupported when the MLX library found is not the version this was built for, and
+/// invalid_argument for a wrong XLSTM_CPU_TARGET.
+void check_machine();
+
+/// Largest resident memory of this process so far, in bytes. Unlike getrusage's figure it does not begin with that of
+/// the process that forked it.
+std::size_t peak_rss_bytes();
+
+}  // namespace xlstm::engine

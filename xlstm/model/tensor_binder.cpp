@@ -1,0 +1,117 @@
+#include "xlstm/model/tensor_binder.h"
+
+#include <algorithm>
+
+#include "xlstm/checkpoint/refuse.h"
+
+namespace xlstm::model {
+namespace {
+
+using checkpoint::quote;
+using checkpoint::refuse_corrupt;
+
+bool fits(const Shape& shape, const Shape& expected) {
+  return std::equal(
+      shape.begin(), shape.end(), expected.begin(), expected.end(),
+      [](std::int64_t found, std::int64_t wanted) { return wanted == kAnySize ? found >= 1 : found == wanted; });
+}
+
+// "[*, 256]".
+std::string pattern_to_string(const Shape& expected) {
+  std::string text = "[";
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    text += (i ? ", " : "") + (expected[i] == kAnySize ? std::string("*") : std::to_string(expected[i]));
+  }
+  return text + "]";
+}
+
+}  // namespace
+
+const TensorView& TensorBinder::take(const std::string& name, const Shape& expected) {
+  const auto found = checkpoint_.tensors.find(name);
+  if (found == checkpoint_.tensors.end()) {
+    refuse_corrupt(checkpoint_.source, "tensor ", quote(name), ": expected shape ", pattern_to_string(expected),
+                   " but it is missing from the weight files");
+  }
+  const TensorView& view = found->second;
+  if (!is_weight_dtype(view.dtype)) {
+    refuse_corrupt(view.file, "tensor ", quote(name), ": expected dtype float32, float16 or bfloat16 but got ",
+                   dtype_name(view.dtype));
+  }
+  if (!fits(view.shape, expected)) {
+    refuse_corrupt(view.file, "tensor ", quote(name), ": expected shape ", pattern_to_string(expected), " but got ",
+                   shape_to_string(view.shape));
+  }
+  taken_.insert(name);
+  return view;
+}
+
+FloatArray TensorBinder::widen(const TensorView& view) {
+  FloatArray values = FloatArray::of(view);
+  if (values.owned_bytes() > 0) widened_.insert(view.name);
+  return values;
+}
+
+std::vector<float> TensorBinder::copy(const std::string& name, const Shape& expected) {
+  const TensorView& view = take(name, expected);
+  widened_.insert(name);
+  std::vector<float> values(static_cast<std::size_t>(view.size()));
+  widen_to_float32(view.dtype, view.data, values.size(), values.data());
+  return values;
+}
+
+Linear TensorBinder::linear(const std::string& prefix, std::int64_t out, std::int64_t in, bool with_bias) {
+  Linear layer;
+  layer.weight = take(prefix + ".weight", {out, in});
+  if (with_bias) layer.bias = floats(prefix + ".bias", {layer.out_dim()});
+  return layer;
+}
+
+Norm TensorBinder::norm(const std::string& prefix, std::int64_t size, bool with_bias) {
+  Norm norm;
+  norm.weight = floats(prefix + ".weight", {size});
+  if (with_bias) norm.bias = floats(prefix + ".bias", {size});
+  return norm;
+}
+
+void TensorBinder::check_width(const TensorView& tensor, std::int64_t found, const std::vector<std::int64_t>& hints,
+                               std::string_view key) const {
+  if (hints.empty() || std::find(hints.begin(), hints.end(), found) != hints.end()) return;
+  refuse_corrupt(tensor.file, "tensor ", quote(tensor.name), ": expected a width of ", hints.front(), " by ", key,
+                 " in ", checkpoint_.config_file, " but got ", found);
+}
+
+void TensorBinder::check_divides(const TensorView& tensor, std::int64_t size, std::int64_t divisor,
+                                 std::string_view divisor_name) const {
+  if (size > 0 && divisor > 0 && size % divisor == 0) return;
+  refuse_corrupt(tensor.file, "tensor ", quote(tensor.name), ": expected a width that ", divisor_name, " = ", divisor,
+                 " divides but got ", size);
+}
+
+void TensorBinder::finish() const {
+  for (const auto& [name, view] : checkpoint_.tensors) {
+    if (!taken_.contains(name)) {
+      refuse_corrupt(view.file, "tensor ", quote(name),
+                     ": expected no such tensor by the config but got an extra one of shape ",
+                     shape_to_string(view.shape));
+    }
+  }
+}
+
+std::size_t TensorBinder::mapped_bytes() const {
+  std::size_t bytes = 0;
+  for (const auto& [name, view] : checkpoint_.tensors) {
+    if (!widened_.contains(name) && !checkpoint_.copied.contains(name)) bytes += view.nbytes();
+  }
+  return bytes;
+}
+
+TensorView slice_rows(const TensorView& tensor, std::int64_t begin, std::int64_t count) {
+  TensorView part = tensor;
+  part.shape.front() = count;
+  const auto row_bytes = tensor.nbytes() / static_cast<std::size_t>(tensor.shape.front());
+  part.data += static_cast<std::size_t>(begin) * row_bytes;
+  return part;
+}
+
+}  // namespace xlstm::model
