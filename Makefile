@@ -23,7 +23,8 @@ $(BUILD)/mlx-$(MLX): CMakePresets.json | setup
 
 demo: $(BUILD)/mlx-$(MLX)  ## Set up, build build/bin/xlstm, and generate text from the embedded model
 	@cmake --build --preset release -j $(JOBS) --target xlstm_cli
-	$(BUILD)/bin/xlstm generate --prompt "$(PROMPT)" --max-tokens 64 --temperature 0.8 --top-k 40 --seed 1
+	@printf '\n%s' "$(PROMPT)"
+	@$(BUILD)/bin/xlstm generate --prompt "$(PROMPT)" --max-tokens 64 --temperature 0.8 --top-k 40 --seed 1
 
 build: $(BUILD)/mlx-$(MLX)  ## Set up and build everything: library, program, tests
 	@cmake --build --preset release -j $(JOBS)

@@ -21,11 +21,9 @@ fuzz() {
   for target in $targets; do
     name=$(basename "$target")
     mkdir -p "build-fuzz/corpus/$name" build-fuzz/crashes
-    kept=tests/fuzz/corpus/${name#fuzz_}
-    [ -d "$kept" ] || kept=
     echo "== $name"
-    "$target" -max_total_time="${FUZZ_SECONDS:-300}" -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 -verbosity=0 \
-      -artifact_prefix="build-fuzz/crashes/$name-" "build-fuzz/corpus/$name" $kept || status=1
+    "$target" -max_total_time="${FUZZ_SECONDS:-300}" -max_len=65536 -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
+      -verbosity=0 -artifact_prefix="build-fuzz/crashes/$name-" "build-fuzz/corpus/$name" tests/fuzz/corpus || status=1
   done
   return $status
 }

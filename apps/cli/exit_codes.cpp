@@ -28,12 +28,13 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
   return row[b.size()];
 }
 
-/// " (did you mean 'x'?)" for the nearest of the known words, "" when none is near.
+/// " (did you mean 'x'?)" for the nearest of the known words or one that begins so, "" when there is none.
 std::string suggestion(std::string_view word, const std::vector<std::string>& known) {
   std::string best;
   std::size_t best_distance = std::max<std::size_t>(1, word.size() / 3) + 1;
   for (const std::string& candidate : known) {
-    const std::size_t distance = edit_distance(word, candidate);
+    const bool begins_it = word.size() >= 3 && candidate.starts_with(word);
+    const std::size_t distance = begins_it ? 1 : edit_distance(word, candidate);
     if (distance < best_distance) {
       best_distance = distance;
       best = candidate;
@@ -65,6 +66,23 @@ std::string joined(const std::vector<std::string>& words) {
 /// "--flag=value" -> "--flag".
 std::string flag_of(const std::string& argument) { return argument.substr(0, argument.find('=')); }
 
+/// CLI11's sentences about values, in the form of all the others.
+std::string in_our_words(const CLI::ParseError& error) {
+  const std::string text = error.what();
+  const std::string flag = text.substr(0, text.find(':'));
+  if (dynamic_cast<const CLI::ArgumentMismatch*>(&error) != nullptr) {
+    return flag + (text.find("missing") != text.npos ? ": expected a value but got none"
+                                                     : ": expected only once but got it several times");
+  }
+  const std::size_t equals = text.find(" = ");
+  if (dynamic_cast<const CLI::ConversionError*>(&error) != nullptr && equals != text.npos) {
+    const std::size_t name = text.find("--");
+    return text.substr(name, equals - name) + ": expected no value, or true or false, but got '" +
+           text.substr(equals + 3) + "'";
+  }
+  return text;
+}
+
 std::string describe(const CLI::App& program, const CLI::App* verb, const CLI::ParseError& error) {
   const std::vector<std::string> unknown = program.remaining(true);
   if (verb == nullptr && !unknown.empty()) {
@@ -78,7 +96,7 @@ std::string describe(const CLI::App& program, const CLI::App* verb, const CLI::P
     if (!word.starts_with("-")) return "unexpected argument '" + word + "'";
     return "unknown flag '" + word + "'" + suggestion(flag_of(word), flag_names(*verb));
   }
-  return error.what();
+  return in_our_words(error);
 }
 
 }  // namespace

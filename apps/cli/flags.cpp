@@ -2,9 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <chrono>
+
 #include "apps/cli/numbers.h"
 #include "apps/cli/progress_bar.h"
 #include "xlstm/base/error.h"
+#include "xlstm/base/log.h"
 
 namespace xlstm::cli {
 namespace {
@@ -46,8 +49,9 @@ void add_model_flag(CLI::App& verb, ModelFlags& flags) {
 
 void add_model_flags(CLI::App& verb, ModelFlags& flags) {
   add_model_flag(verb, flags);
+  const std::vector<std::string> backends = backend::backend_names();
   verb.add_option("--backend", flags.backend, "What runs the model")
-      ->type_name(fmt::format("{}", fmt::join(backend::backend_names(), "|")))
+      ->type_name(backends.size() > 1 ? fmt::format("{}", fmt::join(backends, "|")) : "NAME")
       ->check(not_empty())
       ->group("Model")
       ->capture_default_str();
@@ -73,7 +77,13 @@ std::unique_ptr<engine::Engine> load_engine(const ModelFlags& flags) {
   ProgressBar bar("loading");
   engine::LoadOptions options = load_options(flags);
   options.on_progress = [&](double fraction) { bar.update(fraction); };
-  return engine::Engine::load(options);
+  const auto start = std::chrono::steady_clock::now();
+  auto engine = engine::Engine::load(options);
+  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  log(LogLevel::info, fmt::format("loaded {} in {:.3f} s: {} parameters, {}, backend {}, {} threads", engine->source(),
+                                  seconds, engine->model().num_parameters, dtype_name(engine->model().dtype),
+                                  engine->backend().name(), engine->backend().num_threads()));
+  return engine;
 }
 
 void add_generation_flags(CLI::App& verb, GenerationFlags& flags) {

@@ -101,8 +101,7 @@ std::string model_lines(const ordered_json& info, const config::ModelConfig& con
   line("sizes", fmt::format("width {}, {} heads of {} (key) and {} (value), ffn {}, vocabulary {}",
                             config.embedding_dim, config.num_heads, config.qk_head_dim(), config.v_head_dim(),
                             text_of(info["ffn_dim"]), config.vocab_size));
-  line("weights",
-       fmt::format("{}, {} of them used where they lie in the file", bytes("weight_bytes"), bytes("mapped_bytes")));
+  line("weights", fmt::format("{} ({} used where they lie in the file)", bytes("weight_bytes"), bytes("mapped_bytes")));
   line("state", bytes("state_bytes_per_sequence") + " a sequence, whatever its length");
   line("memory needed", bytes("memory_needed_bytes"));
   return text;
@@ -115,7 +114,8 @@ std::string runtime_lines(const ordered_json& text_info, const ordered_json& run
        fmt::format("{}, {} ids, BOS {}, stops at {}", text_of(text_info["kind"]), text_of(text_info["vocab_size"]),
                    text_info["bos_token_id"].is_null() ? "none" : text_of(text_info["bos_token_id"]),
                    text_info["stop_ids"].empty() ? "nothing" : text_of(text_info["stop_ids"])));
-  line("backend", fmt::format("{} of {}", text_of(runtime["backend"]), text_of(runtime["backends"])));
+  line("backend",
+       fmt::format("{} (this build has {})", text_of(runtime["backend"]), fmt::join(backend::backend_names(), ", ")));
   line("cpu", fmt::format("{}, {} threads", text_of(runtime["cpu_target"]), text_of(runtime["threads"])));
   line("mlx", runtime["mlx_version"].is_null() ? "not built" : text_of(runtime["mlx_version"]));
   line("xlstm", fmt::format("{} (commit {})", text_of(runtime["version"]), text_of(runtime["commit"])));

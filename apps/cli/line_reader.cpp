@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <clocale>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <iostream>
@@ -28,7 +29,7 @@ struct EndHistory {
   void operator()(History* history) const noexcept { history_end(history); }
 };
 
-/// Ctrl-C is a key here: while a line is edited the terminal sends no signal for it.
+/// Ctrl-C and Ctrl-Z are keys here: while a line is edited the terminal sends no signals for them.
 class TerminalReader : public LineReader {
  public:
   TerminalReader() {
@@ -44,9 +45,11 @@ class TerminalReader : public LineReader {
     el_set(edit, EL_EDITOR, "emacs");
     el_set(edit, EL_PROMPT, &TerminalReader::prompt);
     el_set(edit, EL_SIGNAL, 1);
-    el_set(edit, EL_SETTY, "-d", "intr=", nullptr);
+    el_set(edit, EL_SETTY, "-d", "-isig", nullptr);
     el_set(edit, EL_ADDFN, "interrupt", "End the line without reading it", &TerminalReader::on_interrupt);
+    el_set(edit, EL_ADDFN, "suspend", "Stop the program until it is brought back", &TerminalReader::on_suspend);
     el_set(edit, EL_BIND, "^C", "interrupt", nullptr);
+    el_set(edit, EL_BIND, "^Z", "suspend", nullptr);
   }
   bool interactive() const noexcept override { return true; }
 
@@ -58,6 +61,11 @@ class TerminalReader : public LineReader {
   static unsigned char on_interrupt(EditLine* edit, int) {
     self(edit)->interrupted_ = true;
     return CC_EOF;
+  }
+  /// What the terminal would do; libedit (EL_SIGNAL) puts it in order before and after.
+  static unsigned char on_suspend(EditLine*, int) {
+    kill(0, SIGTSTP);
+    return CC_REFRESH;
   }
   static TerminalReader* self(EditLine* edit) {
     void* reader = nullptr;

@@ -59,15 +59,26 @@ void read_environment(CLI::App& program, int argc, char** argv) {
   }
 }
 
-/// CLI11's form of help, without the environment variables: the footer names them once.
+/// CLI11's form of help, tidied: what is required stands in the usage line, environment variables in the footer alone.
 class Formatter : public CLI::Formatter {
  public:
   Formatter() {
     column_width(32);
-    label("SUBCOMMAND", "VERB");
-    label("Subcommands", "Verbs");
-    label("OPTIONS", "FLAGS");
     label("REQUIRED", "(required)");
+  }
+  std::string make_help(const CLI::App* app, std::string name, CLI::AppFormatMode mode) const override {
+    std::string text = CLI::Formatter::make_help(app, std::move(name), mode);
+    for (std::size_t at; (at = text.find("\n\n\n")) != text.npos;) text.erase(at, 1);
+    return text;
+  }
+  std::string make_usage(const CLI::App* app, std::string name) const override {
+    std::string text = "Usage: " + name;
+    for (const CLI::Option* option : app->get_options()) {
+      if (!option->get_required()) continue;
+      text += option->nonpositional() ? " --" + option->get_lnames().front() + " " + option->get_type_name()
+                                      : " " + option->get_name();
+    }
+    return text + (app->get_subcommands({}).empty() ? " [FLAG...]\n" : " [FLAG...] VERB [FLAG...]\n");
   }
   std::string make_option_opts(const CLI::Option* option) const override {
     if (option->get_items_expected_max() == 0) return "";
@@ -83,12 +94,14 @@ int run(int argc, char** argv) {
   program.name("xlstm");
   program.formatter(std::make_shared<Formatter>());
   program.footer(kFooter);
+  program.option_defaults()->group("Flags");
   program.set_help_flag("-h,--help", "Print this help and exit");
   program.set_version_flag("--version", fmt::format("xlstm {} (commit {})", version(), commit()),
                            "Print version and commit and exit");
   bool verbose = false;
   program.add_flag("-v,--verbose", verbose, "Notes about loading and running on standard error");
   program.set_config("--config", "", "Read flags from a TOML file with a [VERB] section")->type_name("FILE");
+  program.allow_config_extras(CLI::config_extras_mode::error);
   program.require_subcommand(1);
   program.fallthrough();
 
@@ -102,6 +115,10 @@ int run(int argc, char** argv) {
   add_info(program, action);
   add_bench(program, action);
   add_completion(program, action);
+  for (CLI::App* verb : program.get_subcommands({})) {
+    verb->group("Verbs");
+    verb->get_help_ptr()->group("Flags");
+  }
   read_environment(program, argc, argv);
   try {
     program.parse(argc, argv);

@@ -70,7 +70,7 @@ CLI::Validator number_in(const NumberRange& range) {
 CLI::Validator one_of(std::vector<std::string> words) {
   return validator([words = std::move(words)](std::string& text) -> std::string {
     if (std::find(words.begin(), words.end(), text) != words.end()) return "";
-    return refuse(fmt::format("{}", fmt::join(words, ", ")), text);
+    return refuse(fmt::format("one of {}", fmt::join(words, ", ")), text);
   });
 }
 

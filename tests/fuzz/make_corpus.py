@@ -106,6 +106,7 @@ def add_header_refusals(corpus):
     corpus.header("dtype_number", lambda t: t[HEAD].update(dtype=32), quoted(HEAD), "32")
     corpus.header("entry_without_dtype", lambda t: t[HEAD].pop("dtype"), quoted(HEAD), "dtype")
     corpus.header("entry_with_unknown_key", lambda t: t[HEAD].update(stride=1), quoted(HEAD), "stride")
+    corpus.header("name_too_long", lambda t: t.update({"n" * 300: t[HEAD]}), "nnnn...", "256", "300")
     corpus.header("metadata_not_strings", lambda t: t.update(__metadata__={"format": 1}), "metadata", "format")
     tensors = large_tensors()
     text = json.dumps(header_of(tensors), separators=(",", ":"))

@@ -10,7 +10,7 @@ add_test(NAME integration_install COMMAND ${CMAKE_COMMAND}
 set_tests_properties(integration_install PROPERTIES LABELS integration TIMEOUT 300)
 
 # Sanitizers keep freed memory for a while, which is what this test must not see.
-if(TARGET xlstm_cli AND NOT XLSTM_SANITIZE)
+if(NOT XLSTM_SANITIZE)
   add_test(NAME integration_soak COMMAND ${Python3_EXECUTABLE} ${CMAKE_CURRENT_LIST_DIR}/soak/soak_test.py $<TARGET_FILE:xlstm_cli>)
   set_tests_properties(integration_soak PROPERTIES LABELS "integration;long" TIMEOUT 3600)
 endif()

@@ -41,7 +41,7 @@ std::string_view layout_name(Layout layout) {
   return layout == Layout::huggingface ? "huggingface" : layout == Layout::package ? "package" : "research";
 }
 
-// One more than the largest {i} in names "<prefix>{i}.…".
+// One more than the largest {i} in names "<prefix>{i}....".
 std::int64_t count_blocks(const std::map<std::string, TensorView>& tensors, std::string_view prefix) {
   constexpr std::size_t kMaxDigits = 6;
   std::int64_t count = 0;

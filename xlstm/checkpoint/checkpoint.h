@@ -55,7 +55,7 @@ struct Checkpoint {
   std::string source;
 };
 
-/// Reads config.json / config.yaml and every shard of the layout found (safetensors index or model_0…; first gap ends
+/// Reads config.json / config.yaml and every shard of the layout found (safetensors index or model_0...; first gap ends
 /// the list). Unknown keys are noted through log(debug). Errors: not_found, corrupt_file, unsupported (a key that
 /// changes the architecture, by name), invalid_argument; one line: file, key or tensor, expected, found.
 Checkpoint read_checkpoint(

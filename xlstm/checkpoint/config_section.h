@@ -13,7 +13,7 @@
 
 namespace xlstm::checkpoint {
 
-/// Getters return nothing when the key is absent or null, and throw corrupt_file ("[file] key: expected … but got …")
+/// Getters return nothing when the key is absent or null, and throw corrupt_file ("[file] key: expected ... but got ...")
 /// for a value of the wrong type or out of range. Whole numbers are accepted where a float is expected, not the other
 /// way round.
 class ConfigSection {

@@ -9,7 +9,7 @@
 namespace xlstm::checkpoint {
 
 inline constexpr std::size_t kMaxConfigBytes = 1 << 20;
-inline constexpr std::size_t kMaxIndexBytes = 4 << 20;  // about 40,000 tensors
+inline constexpr std::size_t kMaxIndexBytes = 2 << 20;  // about 20,000 tensors
 inline constexpr int kMaxDepth = 32;
 
 /// Parses a whole JSON text. Refused (corrupt_file, one line): more than max_bytes, nesting beyond kMaxDepth, a key

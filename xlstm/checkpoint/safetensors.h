@@ -29,6 +29,9 @@ Bytes map_file(const std::filesystem::path& path);
 
 /// Largest header accepted, in bytes (the format's own limit).
 inline constexpr std::size_t kMaxHeaderBytes = 100'000'000;
+/// Our own limits, far beyond any model: they keep what a hostile header costs below its file's size + 64 MiB.
+inline constexpr std::size_t kMaxTensors = 50'000;
+inline constexpr std::size_t kMaxNameBytes = 256;
 
 /// A parsed file. Views point into `bytes`, or, for a tensor that is not aligned to its element size, into memory that
 /// `bytes.owner` keeps as well.
@@ -39,7 +42,7 @@ struct SafetensorsFile {
   std::map<std::string, std::string> metadata;
 };
 
-/// Checks everything before it returns: header length and size limit, JSON (depth limited, duplicate names refused),
+/// Checks everything before it returns: header length and size limits, JSON (depth limited, duplicate names refused),
 /// dtype, shape products (overflow), offsets (inside the data, no overlap, no hole, size = shape x dtype), file neither
 /// truncated nor overlong. Memory: at most a small multiple of the header, and the tensors that must be copied. Errors:
 /// corrupt_file, one line: file, tensor, expected, found; overloaded when the copies do not fit in `available`.
@@ -49,8 +52,8 @@ SafetensorsFile parse_safetensors(
 SafetensorsFile open_safetensors(const std::filesystem::path& path);
 
 /// Writes tensors in the order given (data 64-byte aligned in the file by header padding), fsync, then renames into
-/// place. Errors: invalid_argument (duplicate name), internal (write failed: names path and reason); the old file is
-/// then untouched.
+/// place. Errors: invalid_argument (a name that is duplicate, too long or not UTF-8), internal (write failed: names
+/// path and reason); the old file is then untouched.
 void write_safetensors(const std::filesystem::path& path, std::span<const TensorView> tensors,
                        const std::map<std::string, std::string>& metadata);
 

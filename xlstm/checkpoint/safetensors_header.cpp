@@ -7,6 +7,7 @@
 
 #include "xlstm/checkpoint/json_document.h"
 #include "xlstm/checkpoint/refuse.h"
+#include "xlstm/checkpoint/safetensors.h"
 
 namespace xlstm::checkpoint {
 namespace {
@@ -131,6 +132,13 @@ class HeaderHandler : public nlohmann::json_sax<json> {
     const bool twice = name == kMetadata ? std::exchange(metadata_seen_, true) : header_.tensors.contains(name);
     if (twice)
       refuse_corrupt(file_, "tensor ", quote(name), ": expected once in the header but got it twice (duplicate)");
+    if (name.size() > kMaxNameBytes) {
+      refuse_corrupt(file_, "tensor ", quote(name), ": expected a name of at most ", kMaxNameBytes, " bytes but got ",
+                     name.size());
+    }
+    if (header_.tensors.size() == kMaxTensors) {
+      refuse_corrupt(file_, "tensor ", quote(name), ": expected at most ", kMaxTensors, " tensors but got more");
+    }
     name_ = name;
     key_.clear();
   }

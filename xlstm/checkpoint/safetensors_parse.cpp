@@ -132,9 +132,11 @@ SafetensorsFile parse_safetensors(Bytes bytes, const std::string& file_name, con
 
   SafetensorsFile file;
   file.metadata = std::move(header.metadata);
-  for (auto& [name, entry] : header.tensors) {
-    file.tensors.emplace(name,
-                         TensorView{name, entry.dtype, std::move(entry.shape), data.data() + entry.begin, file_name});
+  while (!header.tensors.empty()) {  // moved one by one: a large header is not held twice
+    auto node = header.tensors.extract(header.tensors.begin());
+    HeaderEntry& entry = node.mapped();
+    file.tensors.emplace(
+        node.key(), TensorView{node.key(), entry.dtype, std::move(entry.shape), data.data() + entry.begin, file_name});
   }
   file.bytes = std::move(bytes);
   copy_misaligned(file, file_name, available);

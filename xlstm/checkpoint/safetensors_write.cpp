@@ -35,6 +35,10 @@ std::string make_header(const std::string& path, std::span<const TensorView> ten
     for (const TensorView& tensor : tensors) {
       if (tensor.name == "__metadata__")
         refuse(ErrorCode::invalid_argument, path, "expected a tensor's name but got the reserved \"__metadata__\"");
+      if (tensor.name.size() > kMaxNameBytes) {
+        refuse(ErrorCode::invalid_argument, path, "tensor ", quote(tensor.name), ": expected a name of at most ",
+               kMaxNameBytes, " bytes but got ", tensor.name.size());
+      }
       add(tensor.name, {{"dtype", safetensors_dtype_name(tensor.dtype)},
                         {"shape", tensor.shape},
                         {"data_offsets", {offset, offset + tensor.nbytes()}}});

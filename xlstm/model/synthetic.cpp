@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <cstring>
+#include <limits>
 #include <utility>
 
 #include "xlstm/base/error.h"
@@ -119,8 +119,7 @@ struct Task {
 
 std::vector<Task> make_tasks(const Plan& plan, std::uint64_t seed) {
   std::vector<Task> tasks;
-  // Seeds start 2^40 words apart in one sequence of 2^64: far more than any network takes.
-  std::uint64_t counter = seed << 40;
+  std::uint64_t counter = random_word(seed + 1);  // far apart for neighbouring seeds
   for (const Planned& tensor : plan.tensors()) {
     if (tensor.fill != Fill::uniform) continue;
     const auto size = static_cast<std::size_t>(shape_size(tensor.shape));
@@ -222,7 +221,11 @@ std::shared_ptr<const Model> make_synthetic(const SyntheticShape& shape, DType d
   checkpoint.config = make_config(shape);
   checkpoint.config_file = checkpoint.source;
   checkpoint.storage = {region};
-  return build_model(checkpoint, available);
+  // The weights are in memory already; what build_model widens comes on top.
+  return build_model(checkpoint, [&] {
+    const std::size_t left = available();
+    return left > std::numeric_limits<std::size_t>::max() - plan.nbytes() ? left : left + plan.nbytes();
+  });
 }
 
 }  // namespace xlstm::model

@@ -26,7 +26,7 @@ struct StateFile {
 /// Errors: internal (a NaN or infinity in the state; the write failed).
 void save_state(const std::filesystem::path& path, const config::StateSpec& spec, const StateFile& file);
 
-/// Padding of the slot is zero. Unknown metadata and tensors named "ext.…" are left to later versions and ignored.
+/// Padding of the slot is zero. Unknown metadata and tensors named "ext.*" are left to later versions and ignored.
 /// Errors: not_found; corrupt_file for damage (not safetensors, metadata or tensor missing or unknown, hash of the
 /// state's values, NaN or infinity); invalid_argument naming what differs: format version, model hash, tokenizer hash,
 /// a tensor's shape, token count, hash of the ids.

@@ -110,6 +110,14 @@ TEST(Chat, ABackslashContinuesALineAndTwoSlashesAreText) {
 
 TEST(Chat, EmptyLinesAreNoTurns) { EXPECT_EQ(say("\n  \nTo be\n\n"), say("To be\n")); }
 
+TEST(Chat, CtrlCWhileItWaitsForAScriptEndsItWith130) {
+  Process process(chat());
+  process.write("To be\n");
+  ASSERT_TRUE(process.wait_for_output("\n"));
+  process.send_signal(SIGINT);
+  EXPECT_EQ(process.finish().exit_code, 130);
+}
+
 TEST(Chat, VerboseTellsThatATurnReadsOnlyNewText) {
   const Outcome outcome = run(chat({"--verbose"}), "To be, or not to be, that is the question\nx\n");
   EXPECT_NE(outcome.err.find("read 2 tokens"), std::string::npos) << outcome.err;
@@ -127,7 +135,8 @@ TEST(ChatAtATerminal, CtrlCStopsTheAnswerAndNotTheProgram) {
   Process process({"chat", "--max-tokens", "-1", "--ignore-eos"}, {{"TERM", "xterm"}}, /*terminal=*/true);
   ASSERT_TRUE(process.wait_for_output("> "));
   process.write("To be\n");
-  ASSERT_TRUE(process.wait_for_output(" the"));
+  ASSERT_TRUE(process.wait_for_output("\n"));
+  ASSERT_TRUE(process.wait_for_output(" ")) << "no answer";
   process.write("\x03");
   ASSERT_TRUE(process.wait_for_output("(stopped)"));
   process.write("/quit\n");

@@ -55,7 +55,8 @@ TEST(Generate, GreedyIdsAreThoseOfTheReference) {
   EXPECT_EQ(result["prompt_tokens"], 1);
   EXPECT_EQ(result["ids"].size(), 4u);
   const Outcome again = run({"generate", "--prompt-ids", "0", "--temperature", "0", "--max-tokens", "4", "--ids"});
-  EXPECT_EQ("[" + again.out.substr(0, again.out.size() - 1) + "]", result["ids"].dump());
+  const std::string ids = result["ids"].dump();  // [1,2,3]
+  EXPECT_EQ(again.out, ids.substr(1, ids.size() - 2) + "\n");
 }
 
 TEST(Generate, PromptIdsAreTakenAsTheyAre) {
@@ -132,9 +133,11 @@ TEST(Generate, AnEndOfTextTokenEndsTheTextUnlessIgnored) {
 TEST(Generate, TheEosIdsOfTheConfigCountOnlyWhenAskedFor) {
   const ScratchDirectory scratch;
   std::filesystem::copy(bard(), scratch / "model");
-  json config = json::parse(std::ifstream(scratch / "model/config.json"));
-  config["eos_token_id"] = 2;  // as published files have it
-  std::ofstream(scratch / "model/config.json") << config;
+  for (const char* name : {"model/config.json", "model/generation_config.json"}) {
+    json config = json::parse(std::ifstream(scratch / name));
+    config["eos_token_id"] = 2;  // as published files have it
+    std::ofstream(scratch / name) << config;
+  }
   const Arguments always_2{
       "generate", "--model", (scratch / "model").string(), "--prompt", "x", "--max-tokens", "3", "--logit-bias",
       "2=1000",   "--json"};

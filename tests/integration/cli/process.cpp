@@ -115,9 +115,11 @@ bool Process::read_some(Clock::time_point deadline) {
 
 bool Process::wait_for_output(std::string_view text) {
   const auto deadline = Clock::now() + kPatience;
-  while (out_text_.find(text) == std::string::npos) {
+  std::size_t found;
+  while ((found = out_text_.find(text, seen_)) == std::string::npos) {
     if (!read_some(deadline)) return false;
   }
+  seen_ = found + text.size();
   return true;
 }
 

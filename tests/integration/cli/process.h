@@ -38,7 +38,8 @@ class Process {
   void close_input();
   void close_output();
   void send_signal(int signal);
-  /// Reads standard output until it contains `text`; false when the program ends or four minutes pass before.
+  /// Reads standard output until `text` comes, after what earlier calls waited for; false when the program ends or four
+  /// minutes pass before.
   bool wait_for_output(std::string_view text);
   /// Reads both streams to their end and waits for the program, which is killed after four minutes.
   Outcome finish();
@@ -49,6 +50,7 @@ class Process {
   pid_t pid_ = -1;
   int in_ = -1, out_ = -1, err_ = -1;
   std::string out_text_, err_text_;
+  std::size_t seen_ = 0;  // of out_text_, by wait_for_output
 };
 
 /// build/bin/xlstm run to its end with `input` on standard input; `output`: a file to write standard output to.

@@ -42,9 +42,9 @@ INSTANTIATE_TEST_SUITE_P(
                     Misuse{{"generate", "--temprature", "1"},
                            {"[generate]", "'--temprature'", "did you mean '--temperature'?", "--help"}},
                     Misuse{{"info", "extra"}, {"unexpected argument 'extra'"}},
-                    Misuse{{"info", "--json=perhaps"}, {"--json"}},
-                    Misuse{{"generate", "--prompt"}, {"--prompt", "xlstm generate --help"}},
-                    Misuse{{"generate", "--seed", "1", "--seed", "2", "--prompt", "x"}, {"--seed"}},
+                    Misuse{{"info", "--json=perhaps"}, {"--json: expected", "'perhaps'"}},
+                    Misuse{{"generate", "--prompt"}, {"--prompt: expected a value", "xlstm generate --help"}},
+                    Misuse{{"generate", "--seed", "1", "--seed", "2", "--prompt", "x"}, {"--seed: expected only once"}},
                     Misuse{{"generate"}, {"--prompt", "--prompt-file", "--prompt-ids", "none"}},
                     Misuse{{"generate", "--prompt", "x", "--prompt-ids", "1"}, {"--prompt", "several"}},
                     Misuse{{"generate", "--prompt", "x", "--model", ""}, {"--model", "expected"}},
@@ -143,8 +143,9 @@ TEST(Usage, EveryDamagedCheckpointOfTheCorpusIsRefusedInOneLineWithItsExitCode) 
   const std::filesystem::path corpus = XLSTM_SOURCE_DIR "/tests/fuzz/corpus/checkpoint";
   std::ifstream file(corpus / "refusals.json");
   ASSERT_TRUE(file) << corpus;
+  const nlohmann::json refusals = nlohmann::json::parse(file);
   const std::map<std::string, int> exit_codes{{"corrupt_file", 3}, {"not_found", 3}, {"unsupported", 2}};
-  for (const auto& [name, how] : nlohmann::json::parse(file).items()) {
+  for (const auto& [name, how] : refusals.items()) {
     if (how.contains("available_bytes")) continue;  // needs a machine with less memory
     SCOPED_TRACE(name);
     Arguments arguments{"info", "--model", (corpus / how.at("directory").get<std::string>()).string()};

@@ -1,5 +1,6 @@
 # A user's road: install into an empty prefix, find_package(xlstm), build examples/cpp against it, run it.
 # Needs -DBUILD_DIR -DSOURCE_DIR -DCXX_COMPILER [-DLAUNCHER] [-DSANITIZE].
+cmake_minimum_required(VERSION 3.25)
 
 # run(<what> command...): stops the test when the command fails; its output is in `output`.
 function(run what)
@@ -52,7 +53,7 @@ run("configure the example" ${CMAKE_COMMAND} -S ${SOURCE_DIR}/examples/cpp -B ${
 run("build the example" ${CMAKE_COMMAND} --build ${scratch}/example)
 
 run("run the example" ${scratch}/example/example)
-expect("^In the beginning God [^\n]*[a-z]")
+expect("^In the beginning God[^\n]*[a-z]")
 expect("fork agrees: yes")
 expect("file agrees: yes")
 set(embedded "${output}")

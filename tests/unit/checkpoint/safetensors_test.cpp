@@ -120,6 +120,7 @@ TEST_F(SafetensorsTest, NamesThatCannotBeWrittenAreRefusedAndNothingIsLeft) {
   const TensorView one = tensor("x", DType::float32, {1}, &value);
   for (const std::vector<TensorView>& tensors : {std::vector{one, one},
                                                  {tensor("__metadata__", DType::float32, {1}, &value)},
+                                                 {tensor(std::string(257, 'x'), DType::float32, {1}, &value)},
                                                  {tensor("\xff\xfe", DType::float32, {1}, &value)}}) {
     try {
       write_safetensors(path("bad"), tensors, {});
@@ -210,6 +211,22 @@ TEST(Safetensors, EveryShiftOfTheFileGivesAlignedTensors) {
     }
     EXPECT_EQ(std::memcmp(file.tensors.at("d").data, data.data(), 16), 0) << shift;
     EXPECT_EQ(std::memcmp(file.tensors.at("h").data, data.data() + 16, 2), 0) << shift;
+  }
+}
+
+TEST(Safetensors, LimitsTheNumberOfTensors) {
+  std::string header = "{";
+  for (std::size_t i = 0; i <= kMaxTensors; ++i) {
+    if (i > 0) header += ',';
+    header.append(1, '"').append(std::to_string(i)).append(R"(":{"dtype":"U8","shape":[0],"data_offsets":[0,0]})");
+  }
+  header += '}';
+  try {
+    parse_safetensors(Image(header, "").view, "memory");
+    FAIL() << "it was read";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::corrupt_file);
+    EXPECT_NE(std::string(error.what()).find("at most 50000 tensors"), std::string::npos) << error.what();
   }
 }
 

@@ -69,12 +69,13 @@ inline HeadOracle run_oracle(const kernels::reference::MlstmDims<double>& d, con
                                   o.n.data(), o.m, h);
     const double den_size = mlstm_step(d, q_size.data() + t * x.qk, k_size.data() + t * x.qk, v_size.data() + t * x.v,
                                        i, f, c_size.data(), n_size.data(), m_size, h_size.data());
-    largest = std::max({largest, std::abs(o.m), std::min(std::abs(i), 20 + std::abs(o.m))});
+    if (std::abs(o.m) < 1e30) {  // the lowest float stands for -inf: its exponents are exact
+      largest = std::max({largest, std::abs(o.m), std::min(std::abs(i), 20 + std::abs(o.m))});
+    }
     relative = (roundings + static_cast<double>(x.qk) + 8 + 8 * (21 + largest)) * kUnit;
     for (std::int64_t b = 0; b < x.v; ++b) {
-      const double num_size = h_size[static_cast<std::size_t>(b)] * den_size;
-      o.h_bound[static_cast<std::size_t>(t * x.v + b)] =
-          relative * (num_size + std::abs(h[b]) * den_size) / den + 1e-37;
+      const double num_size = h_size[static_cast<std::size_t>(b)] * den_size + std::abs(h[b]) * den_size;
+      o.h_bound[static_cast<std::size_t>(t * x.v + b)] = (std::isfinite(den) ? relative * num_size / den : 0) + 1e-37;
     }
   }
   for (const double s : c_size) o.c_bound.push_back(relative * s + 1e-37);

@@ -30,16 +30,18 @@ namespace {
 
 HWY_EXPORT(current_target);
 
-std::vector<std::int64_t> runnable_targets() {
-  std::vector<std::int64_t> targets;
-  for (const auto target : hwy::SupportedAndGeneratedTargets()) targets.push_back(target);
+// Asked once, before any is forced: afterwards Highway knows of the forced one alone.
+const std::vector<std::int64_t>& runnable_targets() {
+  static const std::vector<std::int64_t> targets = [] {
+    const auto supported = hwy::SupportedAndGeneratedTargets();
+    return std::vector<std::int64_t>(supported.begin(), supported.end());
+  }();
   return targets;
 }
 
 void apply(std::string_view name) {
-  hwy::SetSupportedTargetsForTest(0);
+  std::int64_t mask = 0;  // 0: all that there are
   if (!name.empty()) {
-    std::int64_t mask = 0;
     std::string known;
     for (const std::int64_t target : runnable_targets()) {
       if (name == hwy::TargetName(target)) mask = target;
@@ -49,8 +51,8 @@ void apply(std::string_view name) {
       fail(ErrorCode::invalid_argument, "XLSTM_CPU_TARGET", "expected one of ", known, " on this CPU but got \"", name,
            "\"");
     }
-    hwy::SetSupportedTargetsForTest(mask);
   }
+  hwy::SetSupportedTargetsForTest(mask);
   hwy::GetChosenTarget().Update(hwy::SupportedTargets());
 }
 

@@ -55,8 +55,12 @@ struct Float32Weights {
 struct Float16Weights {
   using T = std::uint16_t;
   static HWY_INLINE V load(const T* w) {
+#if HWY_TARGET == HWY_SCALAR
+    return hn::Set(D(), float16_to_float32(*w));  // Highway's own takes Inf and NaN for large numbers
+#else
     const hn::Rebind<hwy::float16_t, D> d16;
     return hn::PromoteTo(D(), hn::LoadU(d16, reinterpret_cast<const hwy::float16_t*>(w)));
+#endif
   }
   static HWY_INLINE Unpacked block(const T* w) {
     const std::size_t n = hn::Lanes(D());

@@ -18,12 +18,16 @@ namespace xlstm::kernels {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
+/// e^x for every x. hn::Exp makes 0 of a NaN and means nothing above e^177; e^89 is infinite already.
+template <class D, class V = hn::Vec<D>>
+HWY_INLINE V exp_any(D d, V x) {
+  return hn::IfThenElse(hn::IsNaN(x), x, hn::Exp(d, hn::Min(x, hn::Set(d, 89.0f))));
+}
+
 template <class D, class V = hn::Vec<D>>
 HWY_INLINE V sigmoid(D d, V x) {
   const V one = hn::Set(d, 1.0f);
-  // exp of large arguments is capped by clamping: sigma(-87) is 1e-38, beyond that the result only underflows.
-  const V e = hn::Exp(d, hn::Min(hn::Neg(x), hn::Set(d, 87.0f)));
-  return hn::Div(one, hn::Add(one, e));
+  return hn::Div(one, hn::Add(one, exp_any(d, hn::Neg(x))));
 }
 
 template <class D, class V = hn::Vec<D>>
@@ -37,10 +41,12 @@ HWY_INLINE V soft_cap(D d, V x, float cap) {
   return hn::Mul(hn::Set(d, cap), hn::Tanh(d, hn::Div(x, hn::Set(d, cap))));
 }
 
-/// log(sigmoid(x)) = min(x, 0) - log1p(exp(-|x|)): never through log(sigmoid), which loses all digits near 0 (Q4).
+/// log(sigmoid(x)) = min(x, 0) - log1p(exp(-|x|)): never through log(sigmoid), which loses all digits near 0 (Q4). A
+/// NaN stays one.
 template <class D, class V = hn::Vec<D>>
 HWY_INLINE V log_sigmoid(D d, V x) {
-  return hn::Sub(hn::Min(x, hn::Zero(d)), hn::Log1p(d, hn::Exp(d, hn::Neg(hn::Abs(x)))));
+  const V value = hn::Sub(hn::Min(x, hn::Zero(d)), hn::Log1p(d, hn::Exp(d, hn::Neg(hn::Abs(x)))));
+  return hn::IfThenElse(hn::IsNaN(x), x, value);
 }
 
 /// Calls body(tag, index) over [0, size): full vectors, then single lanes with the same code.

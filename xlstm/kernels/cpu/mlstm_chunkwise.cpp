@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "xlstm/kernels/cpu/mlstm_step.h"
 #include "xlstm/kernels/cpu/panel.h"
 
 #undef HWY_TARGET_INCLUDE
@@ -26,9 +27,7 @@ struct ChunkBuffers {
   float* h;      // [v][16]: one panel of output
   float* log_f;  // [L]
   float* i;      // [L]: i
-  float* b;      // [L]: prefix sums of log f
   float* a;      // [L]: suffix sum + i, then exp(a - M')
-  float* key;    // [L]: i_j - b_j
   float* m;      // [L]: stabiliser of each row
   float* beta;   // [L]
   float* qn;     // [L]
@@ -47,7 +46,7 @@ struct ChunkBuffers {
     v = take(L * v_padded);
     p = take(L * L);
     h = take(v_padded * kPanelWidth);
-    for (float** row : {&log_f, &i, &b, &a, &key, &m, &beta, &qn}) *row = take(L);
+    for (float** row : {&log_f, &i, &a, &m, &beta, &qn}) *row = take(L);
   }
 };
 
@@ -99,33 +98,30 @@ void load_chunk(const Args& args, const ChunkBuffers& s, std::int64_t t0, std::i
   });
 }
 
-/// Everything that is a function of the gates: b, m_t, beta_t, exp(a_t - M'). Returns exp(g + M - M'); m becomes M'.
+/// Everything that is a function of one token's gates: m_t, beta_t, exp(a_t - M'). Returns exp(g + M - M'); m becomes
+/// M'.
 float gate_weights(const ChunkBuffers& s, std::int64_t count, float* m) {
   const float m_old = *m;
-  float sum = 0, running = m_old;  // running max of (M, i_j - b_j)
+  float sum = 0, m_new = m_old;  // b_t, m_t: the recurrence of the step, so M' is m_t of the last token
   for (std::int64_t t = 0; t < count; ++t) {
     sum += s.log_f[t];
-    s.b[t] = sum;
-    s.key[t] = s.i[t] - sum;
-    running = std::max(running, s.key[t]);
-    s.m[t] = sum + running;
-    s.beta[t] = sum + m_old - s.m[t];
+    m_new = mlstm_stabilizer(s.log_f[t] + m_new, s.i[t]);
+    s.m[t] = m_new;
+    s.beta[t] = sum + m_old - m_new;
   }
-  float suffix = 0, m_new = sum + m_old;
+  float suffix = 0;
   for (std::int64_t t = count - 1; t >= 0; --t) {  // the suffix sum, not g - b_t: no cancellation
-    s.a[t] = suffix + s.i[t];
+    s.a[t] = suffix + s.i[t] - m_new;
     suffix += s.log_f[t];
-    m_new = std::max(m_new, s.a[t]);
   }
   for (std::int64_t t = count; t < num_panels(count) * W; ++t) {  // lanes past the end: weight 0, harmless everywhere
     s.m[t] = 0;
-    s.b[t] = 0;
     s.beta[t] = -INFINITY;
     s.a[t] = -INFINITY;
   }
   for_each_vector(num_panels(count) * W, [&](auto d, std::int64_t t) HWY_ATTR {
-    hn::StoreU(hn::Exp(d, hn::Max(hn::LoadU(d, s.beta + t), hn::Set(d, -1e30f))), d, s.beta + t);
-    hn::StoreU(hn::Exp(d, hn::Max(hn::Sub(hn::LoadU(d, s.a + t), hn::Set(d, m_new)), hn::Set(d, -1e30f))), d, s.a + t);
+    hn::StoreU(hn::Exp(d, hn::LoadU(d, s.beta + t)), d, s.beta + t);
+    hn::StoreU(hn::Exp(d, hn::LoadU(d, s.a + t)), d, s.a + t);
   });
   *m = m_new;
   return std::exp(sum + m_old - m_new);
@@ -141,13 +137,17 @@ void attend(const Args& args, const ChunkBuffers& s, std::int64_t panel, std::in
   gemm16({s.k, 1, L, s.q + panel * args.qk * W, W, p, W, args.qk, 0.0f}, keys);
   for (int lane = 0; lane < W; lane += kLanes) {
     const std::int64_t t = first + lane;
-    const VP query = hn::Sub(hn::LoadU(d, s.b + t), hn::LoadU(d, s.m + t));
+    const VP m = hn::LoadU(d, s.m + t);
     const VP position = hn::Iota(d, static_cast<float>(t));
-    VP sum = hn::Zero(d);
-    for (std::int64_t j = 0; j < keys; ++j) {
-      const VP weight = hn::Exp(d, hn::Min(hn::Add(query, hn::Set(d, s.key[j])), hn::Zero(d)));
+    // D_tj = log f_(j+1) + ... + log f_t + i_j, summed from t downwards: b_t - b_j would lose the digits of whatever
+    // was forgotten before j, and all of them to f = 0.
+    VP forgotten = hn::Zero(d), sum = hn::Zero(d);
+    for (std::int64_t j = keys - 1; j >= 0; --j) {
+      const VP log_weight = hn::Sub(hn::Add(forgotten, hn::Set(d, s.i[j])), m);
+      const VP weight = hn::Exp(d, hn::Min(log_weight, hn::Zero(d)));
       const auto causal = hn::Ge(position, hn::Set(d, static_cast<float>(j)));
       const VP value = hn::IfThenElseZero(causal, hn::Mul(weight, hn::LoadU(d, p + j * W + lane)));
+      forgotten = hn::Add(forgotten, hn::IfThenElseZero(causal, hn::Set(d, s.log_f[j])));
       hn::StoreU(value, d, p + j * W + lane);
       sum = hn::Add(sum, value);
     }
@@ -179,9 +179,11 @@ void write_outputs(const Args& args, const ChunkBuffers& s, std::int64_t t0, std
   gemm16({s.v, 1, s.v_padded, s.p + panel * L * W, W, s.h, W, keys, 1.0f}, args.v);
   alignas(64) float inverse[W];
   for (int lane = 0; lane < W; lane += kLanes) {
-    const VP qn = hn::Abs(hn::LoadU(d, s.qn + first + lane));
-    const VP floor = hn::Exp(d, hn::Neg(hn::LoadU(d, s.m + first + lane)));
-    hn::StoreU(hn::Div(hn::Set(d, 1.0f), hn::Add(hn::Max(qn, floor), hn::Set(d, args.eps))), d, inverse + lane);
+    const VP m = hn::LoadU(d, s.m + first + lane);
+    const VP denominator =
+        hn::Add(hn::Max(hn::Abs(hn::LoadU(d, s.qn + first + lane)), exp_any(d, hn::Neg(m))), hn::Set(d, args.eps));
+    // m carries a NaN of the gates, which the weights would hide.
+    hn::StoreU(hn::IfThenElse(hn::IsNaN(m), m, hn::Div(hn::Set(d, 1.0f), denominator)), d, inverse + lane);
   }
   const std::int64_t start = t0 + first, valid = std::min(W, count - first);
   for (std::int64_t e = 0; e < args.v; ++e) {
@@ -253,7 +255,7 @@ std::size_t mlstm_chunkwise_scratch(std::int64_t qk, std::int64_t v) {
   const std::int64_t padded = num_panels(v) * kPanelWidth;
   // 16 more: tiles of k read up to a vector past the last key.
   return static_cast<std::size_t>(2 * qk * kMaxChunk + kMaxChunk * padded + kMaxChunk * kMaxChunk +
-                                  padded * kPanelWidth + 8 * kMaxChunk + kPanelWidth);
+                                  padded * kPanelWidth + 6 * kMaxChunk + kPanelWidth);
 }
 
 void mlstm_chunkwise(const MlstmChunkwise& args, float* scratch) {

@@ -79,9 +79,7 @@ HWY_EXPORT(step_normalizer_target);
 
 MlstmGates mlstm_gates(float i_raw, float f_raw, float m) {
   const float log_f = std::min(f_raw, 0.0f) - std::log1p(std::exp(-std::fabs(f_raw)));
-  // All gates at -inf would make m' = -inf and the exponents inf - inf: the smallest finite float keeps them exact
-  // zeros.
-  const float m_new = std::max({log_f + m, i_raw, -3.0e38f});
+  const float m_new = mlstm_stabilizer(log_f + m, i_raw);
   return {std::exp(log_f + m - m_new), std::exp(i_raw - m_new), m_new};
 }
 

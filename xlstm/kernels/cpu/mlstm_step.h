@@ -1,9 +1,18 @@
 // One mLSTM decode step of one head (reference section 2.1), C read and written once.
 #pragma once
 
+#include <algorithm>
+#include <cmath>
 #include <cstdint>
 
 namespace xlstm::kernels {
+
+/// m' = max(carried, i_raw), where carried is log f + m. A NaN on either side is the answer. Finite even when every
+/// gate is -inf: the smallest float keeps the exponents exact zeros, where -inf would make them inf - inf.
+inline float mlstm_stabilizer(float carried, float i_raw) {
+  if (std::isnan(carried) || std::isnan(i_raw)) return carried + i_raw;
+  return std::max({carried, i_raw, -3.0e38f});
+}
 
 /// Activated gates of one head for one token.
 struct MlstmGates {

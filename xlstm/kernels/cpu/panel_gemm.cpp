@@ -27,7 +27,7 @@ HWY_INLINE void unpack(DType dtype, const std::byte* from, std::int64_t count, f
     for (; i + n <= count; i += n) {
       hn::StoreU(hn::BitCast(d, hn::ShiftLeft<16>(hn::PromoteTo(d32, hn::LoadU(d16, w + i)))), d, to + i);
     }
-  } else if (dtype == DType::float16) {
+  } else if (dtype == DType::float16 && HWY_TARGET != HWY_SCALAR) {  // its PromoteTo knows neither Inf nor NaN
     const hn::Rebind<hwy::float16_t, decltype(d)> d16;
     const auto* w = reinterpret_cast<const hwy::float16_t*>(from);
     for (; i + n <= count; i += n) hn::StoreU(hn::PromoteTo(d, hn::LoadU(d16, w + i)), d, to + i);
@@ -43,7 +43,8 @@ void panel_gemm_target(const MatrixView& w, std::int64_t row_begin, std::int64_t
                        float* scratch) {
   const auto* weights = static_cast<const std::byte*>(w.data);
   const auto element = static_cast<std::int64_t>(dtype_size(w.dtype));
-  for (std::int64_t k = 0; k < w.cols; k += kGemmCols) {
+  std::int64_t k = 0;
+  do {  // once for no columns: y is then zero, or what it was
     const std::int64_t cols = std::min(kGemmCols, w.cols - k);
     for (std::int64_t r = row_begin; r < row_end; ++r) {
       unpack(w.dtype, weights + (r * w.cols + k) * element, cols, scratch + (r - row_begin) * kGemmCols);
@@ -54,7 +55,8 @@ void panel_gemm_target(const MatrixView& w, std::int64_t row_begin, std::int64_t
               y + p * y_stride + row_begin * kPanelWidth, kPanelWidth, cols, beta},
              row_end - row_begin);
     }
-  }
+    k += kGemmCols;
+  } while (k < w.cols);
 }
 
 void panel_gemm_small_target(const float* w, std::int64_t rows, std::int64_t cols, const float* x,

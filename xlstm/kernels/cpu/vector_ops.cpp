@@ -83,10 +83,14 @@ void slstm_target(const float* i_raw, const float* f_raw, const float* z_raw, co
     const auto n_old = hn::LoadU(d, n + u);
     const auto kept = hn::Add(hn::LoadU(d, m + u), log_sigmoid(d, hn::LoadU(d, f_raw + u)));
     const auto fresh = hn::Eq(n_old, hn::Zero(d));
-    const auto m_new = hn::IfThenElse(fresh, i, hn::Max(i, kept));
-    // Exponents are <= 0 but for a fresh unit, whose forget gate the reference cuts at 1 as well.
-    const auto ig = hn::Exp(d, hn::Min(hn::Sub(i, m_new), hn::Zero(d)));
-    const auto fg = hn::Exp(d, hn::Min(hn::Sub(kept, m_new), hn::Zero(d)));
+    const auto both = hn::Add(i, kept);  // NaN when either is
+    const auto m_new = hn::IfThenElse(hn::IsNaN(both), both, hn::IfThenElse(fresh, i, hn::Max(i, kept)));
+    // Exponents are <= 0 but for a fresh unit, whose forget gate the reference cuts at 1 as well. 1 where both sides
+    // are -inf.
+    const auto gate = [&](auto x) HWY_ATTR {
+      return hn::IfThenElse(hn::Ge(x, m_new), hn::Set(d, 1.0f), exp_any(d, hn::Sub(x, m_new)));
+    };
+    const auto ig = gate(i), fg = gate(kept);
     const auto c_new = hn::MulAdd(fg, hn::LoadU(d, c + u), hn::Mul(ig, hn::Tanh(d, hn::LoadU(d, z_raw + u))));
     const auto n_new = hn::MulAdd(fg, n_old, ig);
     hn::StoreU(hn::Mul(sigmoid(d, hn::LoadU(d, o_raw + u)), hn::Div(c_new, n_new)), d, y + u);

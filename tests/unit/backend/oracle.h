@@ -1,0 +1,34 @@
+// The network in double, one token at a time, built from the scalar oracles of xlstm/kernels/reference: what every
+// backend has to agree with.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "xlstm/base/token_id.h"
+#include "xlstm/model/model.h"
+
+namespace xlstm::testing {
+
+/// The state of one sequence as config::StateSpec lays it out.
+using OracleState = std::vector<double>;
+
+class Oracle {
+ public:
+  explicit Oracle(const model::Model& model) : model_(model) {}
+
+  OracleState fresh() const { return OracleState(static_cast<std::size_t>(model_.state_spec.slot_size)); }
+  /// Logits [V] after `token`; the state is advanced.
+  std::vector<double> step(TokenId token, OracleState& state) const;
+
+ private:
+  void run(const model::LargeBlock& block, std::size_t index, OracleState& state, std::vector<double>& x) const;
+  void run(const model::ResearchMlstmBlock& block, std::size_t index, OracleState& state, std::vector<double>& x) const;
+  void run(const model::ResearchSlstmBlock& block, std::size_t index, OracleState& state, std::vector<double>& x) const;
+  double* tensor(std::size_t block, std::size_t index, OracleState& state) const;
+
+  const model::Model& model_;
+};
+
+}  // namespace xlstm::testing
