@@ -13,9 +13,9 @@
 
 namespace xlstm::checkpoint {
 
-/// Getters return nothing when the key is absent or null, and throw corrupt_file ("[file] key: expected ... but got ...")
-/// for a value of the wrong type or out of range. Whole numbers are accepted where a float is expected, not the other
-/// way round.
+/// Getters return nothing when the key is absent or null, and throw corrupt_file ("[file] key: expected ... but got
+/// ...") for a value of the wrong type or out of range. Whole numbers are accepted where a float is expected, not the
+/// other way round.
 class ConfigSection {
  public:
   /// `path` is the key of this section in messages, "" for the root. `object` and `file` must outlive the section.

@@ -150,8 +150,8 @@ void project_panels(const Pass& pass, const float* x, std::int64_t x_stride, std
                     std::span<const Projection> projections) {
   Cut cut;
   for (const Projection& p : projections) cut.add(p.linear->out_dim(), kernels::kGemmRows);
-  // Few row blocks and many threads: cut the panels as well.
-  const std::int64_t wanted = pass.pool.num_threads() * kChunksPerThread;
+  // Few row blocks: cut the panels as well, so that no thread waits long for the last block of another.
+  const std::int64_t wanted = pass.pool.num_threads() * 2 * kChunksPerThread;
   const std::int64_t groups = std::clamp<std::int64_t>(wanted / cut.total(), 1, panels);
   const std::int64_t per_group = (panels + groups - 1) / groups;
   pass.pool.parallel_for(cut.total() * groups, [&](std::int64_t task) {
