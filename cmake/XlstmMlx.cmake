@@ -53,6 +53,8 @@ target_link_libraries(xlstm_mlx INTERFACE
   "-Wl,--push-state,--no-as-needed,${XLSTM_OPENBLAS},--pop-state" xlstm_mlx_wheel)
 set_property(GLOBAL APPEND PROPERTY XLSTM_LIBRARIES xlstm_mlx xlstm_mlx_wheel)
 
-# CMake gives programs in the build tree a path to libmlx by itself; installed ones keep it because of this.
-set(CMAKE_INSTALL_RPATH_USE_LINK_PATH ON)
+# CMake gives programs in the build tree a path to libmlx by itself; installed ones are told, since .venv lies inside the
+# project, which CMAKE_INSTALL_RPATH_USE_LINK_PATH leaves out.
+get_filename_component(mlx_library_dir ${mlx_library} DIRECTORY)
+set(CMAKE_INSTALL_RPATH ${mlx_library_dir})
 message(STATUS "MLX ${mlx_version}: ${mlx_library}, BLAS ${XLSTM_OPENBLAS}")
