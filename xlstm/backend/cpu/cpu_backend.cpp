@@ -18,6 +18,9 @@ constexpr std::int64_t W = kernels::kPanelWidth;
 // Tokens that go through all blocks together: a weight unpacked once serves 256 tokens, and their activations stay in
 // the outer cache. A multiple of the chunk length, so cutting a prompt at segments changes no bit.
 constexpr std::int64_t kSegment = 256;
+// A piece this short goes token by token: a panel costs the arithmetic of 16 tokens whatever it holds, about four
+// decode steps.
+constexpr std::int64_t kMaxSteppedTokens = 3;
 constexpr std::int64_t kHeadPanels = 4;  // positions per piece when the logits of all are wanted: 64
 
 class CpuState final : public State {
@@ -70,6 +73,8 @@ class CpuBackend final : public Backend {
   Pass pass() { return {*model_, pool_, workspace_}; }
   float* slot_of(State* state) const;
   void embed(TokenId token, float* x) const;
+  void step(std::span<const TokenId> tokens, std::span<float* const> slots, std::span<float* const> logits);
+  void step_through(const PrefillRow& row, std::int64_t first, std::int64_t tokens, float* slot);
   void prefill_segment_of(const PrefillRow& row, std::int64_t first, std::int64_t tokens, float* slot);
   void write_all_logits(const PrefillSegment& segment, std::span<float> logits);
   void write_logits(std::int64_t batch, const float* hidden, std::span<float* const> logits);
@@ -119,25 +124,44 @@ void CpuBackend::write_logits(std::int64_t batch, const float* hidden, std::span
   });
 }
 
-void CpuBackend::decode(std::span<const DecodeRow> rows) {
-  check_rows(*model_, rows);
-  if (rows.empty()) return;
-  const auto batch = static_cast<std::int64_t>(rows.size());
+/// One token of each row. logits: one place of [V] a row, or empty when nobody wants them.
+void CpuBackend::step(std::span<const TokenId> tokens, std::span<float* const> slots, std::span<float* const> logits) {
+  const auto batch = static_cast<std::int64_t>(tokens.size());
   const std::int64_t dim = model_->config.embedding_dim;
-  std::vector<float*> slots, logits;
-  for (const DecodeRow& row : rows) {
-    slots.push_back(slot_of(row.state));
-    logits.push_back(row.logits.data());
-  }
   stream_.reset();
   float* x = stream_.take(batch * dim);
-  for (std::int64_t b = 0; b < batch; ++b) embed(rows[static_cast<std::size_t>(b)].token, x + b * dim);
+  for (std::int64_t b = 0; b < batch; ++b) embed(tokens[static_cast<std::size_t>(b)], x + b * dim);
   const DecodeBatch decode_batch = {batch, x, slots};
   for (std::size_t index = 0; index < model_->blocks.size(); ++index) {
     workspace_.reset();
     std::visit([&](const auto& block) { decode_block(pass(), block, index, decode_batch); }, model_->blocks[index]);
   }
-  write_logits(batch, x, logits);
+  if (!logits.empty()) write_logits(batch, x, logits);
+}
+
+void CpuBackend::decode(std::span<const DecodeRow> rows) {
+  check_rows(*model_, rows);
+  if (rows.empty()) return;
+  std::vector<TokenId> tokens;
+  std::vector<float*> slots, logits;
+  for (const DecodeRow& row : rows) {
+    tokens.push_back(row.token);
+    slots.push_back(slot_of(row.state));
+    logits.push_back(row.logits.data());
+  }
+  step(tokens, slots, logits);
+}
+
+/// Tokens [first, first + tokens) of a row, one decode step each.
+void CpuBackend::step_through(const PrefillRow& row, std::int64_t first, std::int64_t tokens, float* slot) {
+  const std::int64_t vocab = model_->config.vocab_size, end = static_cast<std::int64_t>(row.tokens.size());
+  for (std::int64_t t = first; t < first + tokens; ++t) {
+    float* out = nullptr;
+    if (row.wanted == Logits::all) out = row.logits.data() + t * vocab;
+    if (row.wanted == Logits::last && t + 1 == end) out = row.logits.data();
+    const std::array<float*, 1> slots = {slot}, logits = {out};
+    step(row.tokens.subspan(static_cast<std::size_t>(t), 1), slots, std::span(logits).first(out != nullptr ? 1 : 0));
+  }
 }
 
 void CpuBackend::write_all_logits(const PrefillSegment& s, std::span<float> logits) {
@@ -198,7 +222,12 @@ void CpuBackend::prefill(std::span<const PrefillRow> rows) {
   for (std::size_t r = 0; r < rows.size(); ++r) {
     const auto total = static_cast<std::int64_t>(rows[r].tokens.size());
     for (std::int64_t first = 0; first < total; first += kSegment) {
-      prefill_segment_of(rows[r], first, std::min(kSegment, total - first), slots[r]);
+      const std::int64_t tokens = std::min(kSegment, total - first);
+      if (tokens <= kMaxSteppedTokens) {
+        step_through(rows[r], first, tokens, slots[r]);
+      } else {
+        prefill_segment_of(rows[r], first, tokens, slots[r]);
+      }
     }
   }
 }
