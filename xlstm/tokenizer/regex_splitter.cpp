@@ -3,6 +3,9 @@
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
 
+#include <new>
+#include <string>
+
 #include "xlstm/base/error.h"
 #include "xlstm/tokenizer/utf8.h"
 

@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 
 #include <rapidcheck/gtest.h>
+#include <algorithm>
+#include <array>
 #include <map>
 #include <numeric>
 
