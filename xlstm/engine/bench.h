@@ -53,7 +53,7 @@ BenchResult run_bench(Engine& engine, const BenchOptions& options);
 double decode_step_bytes(const model::Model& model, std::int64_t batch);
 
 /// Floating-point operations that the prefill of one row of `tokens` executes: 2 a weight and token without the head,
-/// the head once, mLSTM cells by reference section 2.4 with phi = 1/2 and chunks of config.chunk_size.
+/// the head once, mLSTM cells by reference section 2.4 with phi = 1/2 and chunks as the CPU kernel makes them.
 double prefill_flops(const model::Model& model, std::int64_t tokens);
 
 /// Writes the engine's weights as a Hugging Face checkpoint that `load` can map. Errors: those of
