@@ -146,8 +146,8 @@ TEST_P(CpuBackendTest, PrefillEqualsTheOracleOnEveryCpuTargetAndForEveryChunkSiz
     kernels::force_cpu_target(target);
     for (const std::int64_t chunk : {1, 2, 7, 16, 20, 64, 1000}) {
       Runner cpu(with_chunk_size(*model_, chunk));
-      for (const std::size_t count :
-           {std::size_t{1}, std::size_t{15}, std::size_t{17}, std::size_t{100}, stream.size()}) {
+      for (const std::size_t count : {std::size_t{1}, std::size_t{2}, std::size_t{4}, std::size_t{15}, std::size_t{17},
+                                      std::size_t{100}, stream.size()}) {
         const auto state = cpu.fresh();
         expect_logits(cpu.prefill(std::span(stream).first(count), *state), truth, 0);
         expect_state(*model_, cpu.slot(*state), truth.states[count]);
@@ -182,15 +182,17 @@ TEST_P(CpuBackendTest, AnyCutIntoPrefillsAndDecodesEqualsTheOracle) {
 }
 
 TEST_P(CpuBackendTest, TheLogitsAskedForDoNotChangeTheState) {
-  const Tokens stream = tokens(50);
   Runner cpu(model_);
-  const auto all = cpu.fresh(), last = cpu.fresh(), none = cpu.fresh();
-  const Floats logits = cpu.prefill(stream, *all), last_logits = cpu.prefill(stream, *last, Logits::last);
-  cpu.prefill(stream, *none, Logits::none);
-  EXPECT_TRUE(same_bits(cpu.slot(*last), cpu.slot(*all)));
-  EXPECT_TRUE(same_bits(cpu.slot(*none), cpu.slot(*all)));
-  for (std::size_t v = 0; v < vocab_; ++v) {
-    EXPECT_TRUE(std::abs(last_logits[v] - logits[logits.size() - vocab_ + v]) <= kLogitBound) << v;
+  for (const std::size_t count : {1, 3, 4, 50}) {
+    const Tokens stream = tokens(count);
+    const auto all = cpu.fresh(), last = cpu.fresh(), none = cpu.fresh();
+    const Floats logits = cpu.prefill(stream, *all), last_logits = cpu.prefill(stream, *last, Logits::last);
+    cpu.prefill(stream, *none, Logits::none);
+    EXPECT_TRUE(same_bits(cpu.slot(*last), cpu.slot(*all))) << count;
+    EXPECT_TRUE(same_bits(cpu.slot(*none), cpu.slot(*all))) << count;
+    for (std::size_t v = 0; v < vocab_; ++v) {
+      EXPECT_TRUE(std::abs(last_logits[v] - logits[logits.size() - vocab_ + v]) <= kLogitBound) << count << " " << v;
+    }
   }
 }
 
@@ -276,13 +278,15 @@ TEST_P(CpuBackendTest, TheNumberOfThreadsChangesNoBit) {
 TEST_P(CpuBackendTest, ACutAtASegmentChangesNoBit) {
   Runner cpu(model_);
   const std::size_t segment = cpu.backend().prefill_segment();
-  const Tokens stream = tokens(2 * segment + 9);
-  const auto whole = cpu.fresh(), cut = cpu.fresh();
-  const Floats logits = cpu.prefill(stream, *whole, Logits::last);
-  cpu.prefill(std::span(stream).first(segment), *cut, Logits::none);
-  const Floats rest = cpu.prefill(std::span(stream).subspan(segment), *cut, Logits::last);
-  EXPECT_TRUE(same_bits(rest, logits));
-  EXPECT_TRUE(same_bits(cpu.slot(*cut), cpu.slot(*whole)));
+  for (const std::size_t tail : {0, 1, 3, 9}) {
+    const Tokens stream = tokens(2 * segment + tail);
+    const auto whole = cpu.fresh(), cut = cpu.fresh();
+    const Floats logits = cpu.prefill(stream, *whole, Logits::last);
+    cpu.prefill(std::span(stream).first(segment), *cut, Logits::none);
+    const Floats rest = cpu.prefill(std::span(stream).subspan(segment), *cut, Logits::last);
+    EXPECT_TRUE(same_bits(rest, logits)) << tail;
+    EXPECT_TRUE(same_bits(cpu.slot(*cut), cpu.slot(*whole))) << tail;
+  }
 }
 
 // One sequence's damage is its own: it shows in its logits, and what runs after it or beside it in the same memory is
