@@ -156,8 +156,12 @@ TEST(ChatAtATerminal, CtrlCStopsTheAnswerAndNotTheProgram) {
 TEST(ChatAtATerminal, CtrlCTwiceAtThePromptLeaves) {
   Process process(chat(), {{"TERM", "xterm"}}, /*terminal=*/true);
   ASSERT_TRUE(process.wait_for_output("> "));
+  // The prompt is written just before the editor takes the terminal: until then Ctrl-C is a signal, not a key.
+  const auto editor_is_ready = std::chrono::milliseconds(500);
+  std::this_thread::sleep_for(editor_is_ready);
   process.write("half a line\x03");
   ASSERT_TRUE(process.wait_for_output("again"));
+  std::this_thread::sleep_for(editor_is_ready);
   process.write("\x03");
   EXPECT_EQ(process.finish().exit_code, 0);
 }
