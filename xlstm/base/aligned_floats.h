@@ -7,7 +7,8 @@
 
 namespace xlstm {
 
-/// `size` floats, zeroed, aligned to 64 bytes. Move-only. Errors: overloaded when there is no memory.
+/// `size` floats, zeroed, aligned to 64 bytes; 2 MiB and more lie in huge pages where the system grants them.
+/// Move-only. Errors: overloaded when there is no memory.
 class AlignedFloats {
  public:
   AlignedFloats() = default;

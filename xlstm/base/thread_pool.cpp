@@ -25,9 +25,9 @@ constexpr std::uint32_t remaining(std::uint64_t ticket) { return static_cast<std
 
 }  // namespace
 
-ThreadPool::ThreadPool(int num_threads) {
-  const int count = num_threads > 0 ? num_threads : available_cores();
-  for (int i = 1; i < count; ++i) workers_.emplace_back([this] { work(); });
+ThreadPool::ThreadPool(int num_threads)
+    : shares_(static_cast<std::size_t>(num_threads > 0 ? num_threads : available_cores())) {
+  for (std::size_t i = 1; i < shares_.size(); ++i) workers_.emplace_back([this, i] { work(i); });
 }
 
 ThreadPool::~ThreadPool() {
@@ -39,16 +39,22 @@ ThreadPool::~ThreadPool() {
   for (std::thread& worker : workers_) worker.join();
 }
 
+// One past the last chunk of a share.
+std::uint32_t ThreadPool::share_end(std::size_t share, std::uint32_t count) const {
+  return static_cast<std::uint32_t>((share + 1) * std::uint64_t{count} / shares_.size());
+}
+
 // Claims and runs one chunk. The job's fields are read before the claim: if the compare-and-swap succeeds, its epoch is
 // still the current one, so the fields belong to it (they change only after every chunk of the epoch is done).
-bool ThreadPool::claim_one() {
-  std::uint64_t ticket = ticket_.load(std::memory_order_acquire);
+bool ThreadPool::claim_from(std::size_t share) {
+  std::atomic<std::uint64_t>& place = shares_[share].ticket;
+  std::uint64_t ticket = place.load(std::memory_order_acquire);
   while (remaining(ticket) != 0) {
     const Function function = function_.load(std::memory_order_relaxed);
     void* const context = context_.load(std::memory_order_relaxed);
     const std::uint32_t count = count_.load(std::memory_order_relaxed);
-    if (ticket_.compare_exchange_weak(ticket, ticket - 1, std::memory_order_acq_rel, std::memory_order_acquire)) {
-      function(context, count - remaining(ticket));
+    if (place.compare_exchange_weak(ticket, ticket - 1, std::memory_order_acq_rel, std::memory_order_acquire)) {
+      function(context, share_end(share, count) - remaining(ticket));
       done_.fetch_add(1, std::memory_order_release);
       return true;
     }
@@ -56,33 +62,51 @@ bool ThreadPool::claim_one() {
   return false;
 }
 
+// From the thread's own share, then from those after it.
+bool ThreadPool::claim_any(std::size_t thread) {
+  for (std::size_t i = 0; i < shares_.size(); ++i) {
+    if (claim_from((thread + i) % shares_.size())) return true;
+  }
+  return false;
+}
+
+bool ThreadPool::has_work() const {
+  return std::any_of(shares_.begin(), shares_.end(),
+                     [](const Share& share) { return remaining(share.ticket.load(std::memory_order_seq_cst)) != 0; });
+}
+
 void ThreadPool::run(std::uint32_t count, Function function, const void* context) {
   done_.store(0, std::memory_order_relaxed);
   function_.store(function, std::memory_order_relaxed);
   context_.store(const_cast<void*>(context), std::memory_order_relaxed);
   count_.store(count, std::memory_order_relaxed);
-  const std::uint64_t epoch = (ticket_.load(std::memory_order_relaxed) >> 32) + 1;
-  ticket_.store(epoch << 32 | count, std::memory_order_seq_cst);
+  ++epoch_;
+  std::uint32_t begin = 0;
+  for (std::size_t i = 0; i < shares_.size(); ++i) {
+    const std::uint32_t end = share_end(i, count);
+    shares_[i].ticket.store(epoch_ << 32 | (end - begin), std::memory_order_seq_cst);
+    begin = end;
+  }
   if (sleepers_.load(std::memory_order_seq_cst) > 0) {
     const std::lock_guard lock(mutex_);
     wake_.notify_all();
   }
-  while (claim_one()) {
+  while (claim_any(0)) {
   }
   while (done_.load(std::memory_order_acquire) != count) cpu_relax();
 }
 
-void ThreadPool::work() {
+void ThreadPool::work(std::size_t thread) {
   while (!stop_.load(std::memory_order_relaxed)) {
     bool worked = false;
     for (int spin = 0; spin < kSpinRounds && !worked; ++spin) {
-      worked = claim_one();
+      worked = claim_any(thread);
       if (!worked) cpu_relax();
     }
     if (worked) continue;
     std::unique_lock lock(mutex_);
     sleepers_.fetch_add(1, std::memory_order_seq_cst);
-    wake_.wait(lock, [this] { return stop_.load() || remaining(ticket_.load(std::memory_order_seq_cst)) != 0; });
+    wake_.wait(lock, [this] { return stop_.load() || has_work(); });
     sleepers_.fetch_sub(1, std::memory_order_seq_cst);
   }
 }

@@ -11,12 +11,15 @@
 
 namespace xlstm {
 
-/// parallel_for(count, f) calls f(i) once for every i in [0, count); the caller works too and never waits for a worker
-/// that has not claimed a chunk, so a neighbour that takes a core costs its share and no more. REQUIRES: count < 2^32.
+/// parallel_for(count, f) calls f(i) once for every i in [0, count). Every thread begins with its own share of
+/// consecutive chunks, thread t of T with [t * count / T, (t + 1) * count / T), so that what chunk i of one call left
+/// in a core's cache is met by chunk i of the next call, and a thread reads memory in order; whoever has finished takes
+/// chunks of the others. The caller works too and never waits for a worker that has not claimed a chunk, so a neighbour
+/// that takes a core costs its share and no more. REQUIRES: count < 2^32.
 ///
 /// Thread safety: parallel_for is for one caller at a time. f must not throw.
-/// Invariant: ticket_ packs (epoch, chunks left); a chunk is claimed by a compare-and-swap on it, so a worker that
-/// wakes late with an old job in hand cannot claim from a new one.
+/// Invariant: a share's ticket packs (epoch, chunks left); a chunk is claimed by a compare-and-swap on it, so a worker
+/// that wakes late with an old job in hand cannot claim from a new one.
 class ThreadPool {
  public:
   /// num_threads counts the caller; 0 means available_cores().
@@ -43,10 +46,17 @@ class ThreadPool {
  private:
   using Function = void (*)(void*, std::uint32_t);
   void run(std::uint32_t count, Function function, const void* context);
-  void work();
-  bool claim_one();
+  struct alignas(64) Share {
+    std::atomic<std::uint64_t> ticket{0};  // epoch << 32 | chunks left
+  };
+  void work(std::size_t thread);
+  bool claim_any(std::size_t thread);
+  bool claim_from(std::size_t share);
+  bool has_work() const;
+  std::uint32_t share_end(std::size_t share, std::uint32_t count) const;
 
-  std::atomic<std::uint64_t> ticket_{0};  // epoch << 32 | chunks left
+  std::vector<Share> shares_;  // one a thread, the caller's first
+  std::uint64_t epoch_ = 0;    // the caller's
   std::atomic<Function> function_{nullptr};
   std::atomic<void*> context_{nullptr};
   std::atomic<std::uint32_t> count_{0};
