@@ -5,4 +5,4 @@ set -eu
 cd "$(dirname "$0")/.."
 mode="--dry-run -Werror"
 [ "${1:-}" = --fix ] && mode=-i
-find xlstm apps tests bench examples \( -name '*.h' -o -name '*.cpp' \) -print0 | xargs -0 clang-format $mode
+git ls-files -z --cached --others --exclude-standard '*.h' '*.cpp' | xargs -0 clang-format $mode
