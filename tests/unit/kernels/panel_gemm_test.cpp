@@ -7,6 +7,8 @@
 #include "tests/unit/kernels/panels.h"
 #include "tests/unit/kernels/samples.h"
 #include "tests/unit/kernels/stored_matrix.h"
+#include "xlstm/base/aligned_floats.h"
+#include "xlstm/kernels/cpu/amx_gemm.h"
 #include "xlstm/kernels/reference/matmul.h"
 
 namespace xlstm::testing {
@@ -18,15 +20,28 @@ using kernels::num_panels;
 using kernels::panel_gemm;
 using kernels::panel_gemm_small;
 
-std::vector<float> scratch() { return std::vector<float>(static_cast<std::size_t>(kernels::kGemmScratch), NAN); }
+/// Rows [begin, end) as the target in use does it: with AMX, products of bfloat16 go by the tile unit.
+void multiply_rows(const kernels::MatrixView& w, std::int64_t begin, std::int64_t end, const float* x,
+                   std::int64_t x_stride, float* y, std::int64_t y_stride, std::int64_t panels, bool accumulate) {
+  if (kernels::amx_in_use() && w.dtype == DType::bfloat16) {
+    const std::int64_t size = kernels::amx_panel_size(w.cols);
+    AlignedFloats parts(static_cast<std::size_t>(panels * size / 2)), room(kernels::kAmxScratch / 2);
+    std::fill_n(parts.data(), parts.size(), NAN);
+    auto* const split = reinterpret_cast<std::uint16_t*>(parts.data());
+    for (std::int64_t p = 0; p < panels; ++p) kernels::amx_split_panel(x + p * x_stride, w.cols, split + p * size);
+    kernels::amx_gemm(w, begin, end, split, size, y, y_stride, panels, accumulate,
+                      reinterpret_cast<std::uint16_t*>(room.data()));
+  } else {
+    std::vector<float> room(static_cast<std::size_t>(kernels::kGemmScratch), NAN);
+    panel_gemm(w, begin, end, x, x_stride, y, y_stride, panels, accumulate, room.data());
+  }
+}
 
 /// All rows of W for `panels` panels, kGemmRows at a time.
 void multiply(const StoredMatrix& w, const float* x, std::int64_t x_stride, float* y, std::int64_t y_stride,
               std::int64_t panels, bool accumulate) {
-  std::vector<float> room = scratch();
   for (std::int64_t r = 0; r < w.view.rows; r += kGemmRows) {
-    panel_gemm(w.view, r, std::min(r + kGemmRows, w.view.rows), x, x_stride, y, y_stride, panels, accumulate,
-               room.data());
+    multiply_rows(w.view, r, std::min(r + kGemmRows, w.view.rows), x, x_stride, y, y_stride, panels, accumulate);
   }
 }
 
@@ -99,10 +114,9 @@ TEST_P(PanelGemmTest, EveryNumberOfRowsUpToTheMostAndColumnsPastTheCut) {
 
 TEST_P(PanelGemmTest, ASumOverNoColumnsIsZeroOrWhatWasThere) {
   const float none = 0;
-  std::vector<float> room = scratch();
   for (const bool accumulate : {false, true}) {
     std::vector<float> y(3 * kPanelWidth, 7.0f);
-    panel_gemm({DType::float32, &none, 3, 0}, 0, 3, &none, 0, y.data(), 0, 1, accumulate, room.data());
+    multiply_rows({DType::float32, &none, 3, 0}, 0, 3, &none, 0, y.data(), 0, 1, accumulate);
     EXPECT_EQ(y, std::vector<float>(3 * kPanelWidth, accumulate ? 7.0f : 0.0f));
   }
 }
@@ -116,7 +130,7 @@ TEST_P(PanelGemmTest, ATokenHasTheSameBitsWhateverItsNeighboursPanelsAndRowRange
       const StoredMatrix w(dtype, kRows, cols, 0, samples);
       const std::vector<float> x = samples.floats(kTokens * cols);
       const std::vector<float> xp = to_panels(x, kTokens, cols);
-      std::vector<float> together(static_cast<std::size_t>(kTokens * kRows)), room = scratch();
+      std::vector<float> together(static_cast<std::size_t>(kTokens * kRows));
       multiply(w, xp.data(), cols * kPanelWidth, together.data(), kRows * kPanelWidth, kPanels, false);
       const std::vector<float> expected = from_panels(together, kTokens, kRows);
 
@@ -128,7 +142,7 @@ TEST_P(PanelGemmTest, ATokenHasTheSameBitsWhateverItsNeighboursPanelsAndRowRange
         }
         std::vector<float> y(kRows * kPanelWidth, NAN);
         for (const auto& [begin, end] : {std::pair<std::int64_t, std::int64_t>{0, 1}, {1, 8}, {8, 29}}) {
-          panel_gemm(w.view, begin, end, alone.data(), 0, y.data(), 0, 1, false, room.data());
+          multiply_rows(w.view, begin, end, alone.data(), 0, y.data(), 0, 1, false);
         }
         for (std::int64_t r = 0; r < kRows; ++r) {
           ASSERT_EQ(y[static_cast<std::size_t>(r * kPanelWidth + lane)],
@@ -144,8 +158,8 @@ TEST_P(PanelGemmTest, WritesOnlyItsOwnRows) {
   Samples samples(2);
   const StoredMatrix w(DType::float32, 10, 6, 0, samples);
   const std::vector<float> x = to_panels(samples.floats(16 * 6), 16, 6);
-  std::vector<float> y(10 * kPanelWidth, 7.0f), room = scratch();
-  panel_gemm(w.view, 3, 8, x.data(), 0, y.data(), 0, 1, false, room.data());
+  std::vector<float> y(10 * kPanelWidth, 7.0f);
+  multiply_rows(w.view, 3, 8, x.data(), 0, y.data(), 0, 1, false);
   for (std::int64_t i = 0; i < 10 * kPanelWidth; ++i) {
     const bool own = i >= 3 * kPanelWidth && i < 8 * kPanelWidth;
     EXPECT_EQ(y[static_cast<std::size_t>(i)] != 7.0f, own) << i;
@@ -168,6 +182,21 @@ TEST_P(PanelGemmTest, ANotANumberInOneWeightOrTokenComesOutThereAndNowhereElse) 
             << dtype_name(dtype) << " token " << t << " row " << r;
       }
     }
+  }
+}
+
+// Rows and columns past everything that one call or one pass takes.
+TEST_P(PanelGemmTest, ManyRowsAndColumns) {
+  for (const DType dtype : kDTypes) {
+    constexpr std::int64_t kRows = 101, kCols = 777, kTokens = 35;
+    Samples samples(3);
+    const StoredMatrix w(dtype, kRows, kCols, 1, samples);
+    const std::vector<float> x = samples.floats(kTokens * kCols), start = samples.floats(kTokens * kRows);
+    std::vector<float> y = to_panels(start, kTokens, kRows);
+    const std::vector<float> xp = to_panels(x, kTokens, kCols);
+    multiply(w, xp.data(), kCols * kPanelWidth, y.data(), kRows * kPanelWidth, num_panels(kTokens), true);
+    const Expected expected = oracle(w.values, kRows, kCols, x, start, kTokens);
+    expect_within(from_panels(y, kTokens, kRows), expected.values, expected.bound, dtype_name(dtype));
   }
 }
 

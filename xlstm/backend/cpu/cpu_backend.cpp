@@ -195,12 +195,16 @@ void CpuBackend::prefill_segment_of(const PrefillRow& row, std::int64_t first, s
   stream_.reset();
   PrefillSegment s = {tokens, kernels::num_panels(tokens), nullptr, slot};
   s.x = stream_.take(s.panels * dim * W);
-  float* token_x = stream_.take(dim);
-  std::fill_n(s.x + (s.panels - 1) * dim * W, dim * W, 0.0f);
-  for (std::int64_t t = 0; t < tokens; ++t) {
-    embed(row.tokens[static_cast<std::size_t>(first + t)], token_x);
-    kernels::panel_set_lane(s.x + t / W * dim * W, dim, static_cast<int>(t % W), token_x);
-  }
+  float* token_x = stream_.take(s.panels * dim);  // room for a token of each panel
+  pool_.parallel_for(s.panels, [&](std::int64_t p) {
+    float* panel = s.x + p * dim * W;
+    const std::int64_t count = std::min(W, tokens - p * W);
+    if (count < W) std::fill_n(panel, dim * W, 0.0f);
+    for (std::int64_t t = 0; t < count; ++t) {
+      embed(row.tokens[static_cast<std::size_t>(first + p * W + t)], token_x + p * dim);
+      kernels::panel_set_lane(panel, dim, static_cast<int>(t), token_x + p * dim);
+    }
+  });
   for (std::size_t index = 0; index < model_->blocks.size(); ++index) {
     workspace_.reset();
     std::visit([&](const auto& block) { prefill_block(pass(), block, index, s); }, model_->blocks[index]);

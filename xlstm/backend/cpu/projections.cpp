@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "xlstm/kernels/cpu/amx_gemm.h"
+#include "xlstm/kernels/cpu/dispatch.h"
 #include "xlstm/kernels/cpu/panel_gemm.h"
 #include "xlstm/kernels/cpu/panel_ops.h"
 
@@ -84,34 +86,71 @@ void run_rows(const Projection& p, const Vectors& x, std::int64_t batch, std::in
   }
 }
 
-void multiply_panels(const model::Linear& linear, const float* x, std::int64_t x_stride, float* y,
-                     std::int64_t y_stride, std::int64_t panels, std::int64_t begin, std::int64_t end, Output output,
-                     float* scratch) {
-  kernels::panel_gemm(matrix(linear), begin, end, x, x_stride, y, y_stride, panels, output == Output::add, scratch);
-  if (linear.bias.empty()) return;
-  for (std::int64_t p = 0; p < panels; ++p) {
-    kernels::panel_add_bias(y + p * y_stride + begin * kernels::kPanelWidth, end - begin, linear.bias.data() + begin);
-  }
-}
+/// What a product over panels reads: panel p of x at x + p * x_stride; its three parts likewise where AMX is in use.
+struct Panels {
+  const float* x = nullptr;
+  std::int64_t x_stride = 0;
+  const std::uint16_t* parts = nullptr;
+  std::int64_t parts_stride = 0;
+};
 
-void run_panels(const Projection& p, const float* x, std::int64_t x_stride, std::int64_t first, std::int64_t panels,
-                std::int64_t begin, std::int64_t end, float* scratch) {
-  const float* from = x + first * x_stride;
-  float* y = p.y + first * p.y_stride;
-  multiply_panels(*p.linear, from, x_stride, y, p.y_stride, panels, begin, end, p.output, scratch);
-  if (p.gate == nullptr) return;
-  float* gate_y = p.gate_y + first * p.y_stride;
-  multiply_panels(*p.gate, from, x_stride, gate_y, p.y_stride, panels, begin, end, Output::store, scratch);
-  for (std::int64_t i = 0; i < panels; ++i) {
-    const std::int64_t at = i * p.y_stride + begin * kernels::kPanelWidth;
-    kernels::silu_gate_in_place(y + at, gate_y + at, (end - begin) * kernels::kPanelWidth);
-  }
-}
+bool on_amx(const model::Linear& linear) { return linear.weight.dtype == DType::bfloat16 && kernels::amx_in_use(); }
 
-/// Scratch of the calling thread for panel_gemm; made once per thread.
+/// Room of the calling thread for weights on their way to a product; made once per thread.
 float* gemm_scratch() {
-  thread_local AlignedFloats scratch(static_cast<std::size_t>(kernels::kGemmScratch));
+  thread_local AlignedFloats scratch(
+      static_cast<std::size_t>(std::max(kernels::kGemmScratch, kernels::kAmxScratch / 2)));
   return scratch.data();
+}
+
+/// Panels [first, first + count) times rows [begin, end).
+struct Part {
+  std::int64_t first, count, begin, end;
+};
+
+void multiply_panels(const model::Linear& linear, const Panels& x, const Part& part, float* y, std::int64_t y_stride,
+                     Output output) {
+  y += part.first * y_stride;
+  const bool accumulate = output == Output::add;
+  if (on_amx(linear)) {
+    kernels::amx_gemm(matrix(linear), part.begin, part.end, x.parts + part.first * x.parts_stride, x.parts_stride, y,
+                      y_stride, part.count, accumulate, reinterpret_cast<std::uint16_t*>(gemm_scratch()));
+  } else {
+    kernels::panel_gemm(matrix(linear), part.begin, part.end, x.x + part.first * x.x_stride, x.x_stride, y, y_stride,
+                        part.count, accumulate, gemm_scratch());
+  }
+  if (linear.bias.empty()) return;
+  for (std::int64_t p = 0; p < part.count; ++p) {
+    kernels::panel_add_bias(y + p * y_stride + part.begin * kernels::kPanelWidth, part.end - part.begin,
+                            linear.bias.data() + part.begin);
+  }
+}
+
+void run_panels(const Projection& p, const Panels& x, const Part& part) {
+  multiply_panels(*p.linear, x, part, p.y, p.y_stride, p.output);
+  if (p.gate == nullptr) return;
+  multiply_panels(*p.gate, x, part, p.gate_y, p.y_stride, Output::store);
+  for (std::int64_t i = part.first; i < part.first + part.count; ++i) {
+    const std::int64_t at = i * p.y_stride + part.begin * kernels::kPanelWidth;
+    kernels::silu_gate_in_place(p.y + at, p.gate_y + at, (part.end - part.begin) * kernels::kPanelWidth);
+  }
+}
+
+/// Into how many groups of panels a product is cut so that the least is wasted. Every group unpacks the weights again,
+/// which costs about as much as half a panel's arithmetic; and when the threads do not get equal shares, each waits on
+/// average for half of one task.
+std::int64_t panel_groups(std::int64_t row_blocks, std::int64_t panels, int num_threads) {
+  const auto waste = [&](std::int64_t groups) {
+    const bool equal_shares = groups % num_threads == 0 && panels % groups == 0;
+    const double tasks_per_thread = static_cast<double>(row_blocks * groups) / num_threads;
+    return 0.5 * static_cast<double>(groups) / static_cast<double>(panels) +
+           (equal_shares ? 0 : 0.5 / tasks_per_thread);
+  };
+  std::int64_t best = 1;
+  for (std::int64_t groups = 2; groups <= panels; ++groups) {
+    if (waste(groups) < waste(best)) best = groups;
+  }
+  return best;
 }
 
 }  // namespace
@@ -148,20 +187,36 @@ void project(const Pass& pass, const Vectors& x, std::int64_t batch, std::span<c
 
 void project_panels(const Pass& pass, const float* x, std::int64_t x_stride, std::int64_t panels,
                     std::span<const Projection> projections) {
+  Panels input = {x, x_stride};
+  std::int64_t parts_of = 0;  // columns, when a product wants the parts of x
+  std::array<std::int64_t, kMaxProjections> rows{};
   Cut cut;
-  for (const Projection& p : projections) cut.add(p.linear->out_dim(), kernels::kGemmRows);
-  // Few row blocks: cut the panels as well, so that no thread waits long for the last block of another.
-  const std::int64_t wanted = pass.pool.num_threads() * 2 * kChunksPerThread;
-  const std::int64_t groups = std::clamp<std::int64_t>(wanted / cut.total(), 1, panels);
-  const std::int64_t per_group = (panels + groups - 1) / groups;
+  for (std::size_t i = 0; i < projections.size(); ++i) {
+    const model::Linear& linear = *projections[i].linear;
+    const model::Linear& gate = projections[i].gate != nullptr ? *projections[i].gate : linear;
+    if (on_amx(linear) || on_amx(gate)) parts_of = linear.in_dim();
+    rows[i] = on_amx(linear) && on_amx(gate) ? kernels::kAmxRows : kernels::kGemmRows;
+    cut.add(linear.out_dim(), rows[i]);
+  }
+  const std::int64_t groups = panel_groups(cut.total(), panels, pass.pool.num_threads());
+  if (parts_of > 0) {
+    input.parts_stride = kernels::amx_panel_size(parts_of);
+    auto* parts = reinterpret_cast<std::uint16_t*>(pass.workspace.take(panels * input.parts_stride / 2));
+    pass.pool.parallel_for(panels, [&](std::int64_t p) {
+      kernels::amx_split_panel(x + p * x_stride, parts_of, parts + p * input.parts_stride);
+    });
+    input.parts = parts;
+  }
+  // Group by group: a thread of the pool then keeps to the panels that the call before has left in its cache.
   pass.pool.parallel_for(cut.total() * groups, [&](std::int64_t task) {
-    const std::int64_t chunk = task / groups, first = task % groups * per_group;
-    const std::int64_t count = std::min(per_group, panels - first);
-    if (count <= 0) return;
+    const std::int64_t chunk = task % cut.total(), group = task / cut.total();
     const std::size_t i = cut.projection_of(chunk);
-    const std::int64_t begin = (chunk - cut.first_chunk[i]) * kernels::kGemmRows;
-    const std::int64_t end = std::min(begin + kernels::kGemmRows, projections[i].linear->out_dim());
-    run_panels(projections[i], x, x_stride, first, count, begin, end, gemm_scratch());
+    Part part;
+    part.first = group * panels / groups;
+    part.count = (group + 1) * panels / groups - part.first;
+    part.begin = (chunk - cut.first_chunk[i]) * rows[i];
+    part.end = std::min(part.begin + rows[i], projections[i].linear->out_dim());
+    run_panels(projections[i], input, part);
   });
 }
 

@@ -23,14 +23,22 @@ std::int64_t current_target() { return HWY_TARGET; }
 HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
+#include <algorithm>
+#include <atomic>
+
 #include "xlstm/base/error.h"
+#include "xlstm/kernels/cpu/amx_gemm.h"
 
 namespace xlstm::kernels {
 namespace {
 
 HWY_EXPORT(current_target);
 
-// Asked once, before any is forced: afterwards Highway knows of the forced one alone.
+constexpr std::string_view kAmx = "AMX";  // no target of Highway's: AVX3 and a unit of its own
+
+std::atomic<bool> g_amx_in_use{false};
+
+// Highway's, asked once, before any is forced: afterwards it knows of the forced one alone.
 const std::vector<std::int64_t>& runnable_targets() {
   static const std::vector<std::int64_t> targets = [] {
     const auto supported = hwy::SupportedAndGeneratedTargets();
@@ -39,27 +47,40 @@ const std::vector<std::int64_t>& runnable_targets() {
   return targets;
 }
 
+bool amx_is_runnable() {
+  const std::vector<std::int64_t>& targets = runnable_targets();
+  return std::find(targets.begin(), targets.end(), HWY_AVX3) != targets.end() && amx_supported();
+}
+
+std::string all_names() {
+  std::string names;
+  for (const std::string& name : cpu_targets()) names += (names.empty() ? "" : ", ") + name;
+  return names;
+}
+
 void apply(std::string_view name) {
   std::int64_t mask = 0;  // 0: all that there are
-  if (!name.empty()) {
-    std::string known;
+  bool amx = (name.empty() || name == kAmx) && amx_is_runnable();
+  if (amx && !name.empty()) mask = HWY_AVX3;
+  if (!amx && !name.empty()) {
     for (const std::int64_t target : runnable_targets()) {
       if (name == hwy::TargetName(target)) mask = target;
-      known += (known.empty() ? "" : ", ") + std::string(hwy::TargetName(target));
     }
     if (mask == 0) {
-      fail(ErrorCode::invalid_argument, "XLSTM_CPU_TARGET", "expected one of ", known, " on this CPU but got \"", name,
-           "\"");
+      fail(ErrorCode::invalid_argument, "XLSTM_CPU_TARGET", "expected one of ", all_names(), " on this CPU but got \"",
+           name, "\"");
     }
   }
   hwy::SetSupportedTargetsForTest(mask);
   hwy::GetChosenTarget().Update(hwy::SupportedTargets());
+  g_amx_in_use = amx;
 }
 
 void apply_environment_once() {
   static std::once_flag once;
   std::call_once(once, [] {
-    if (const char* forced = std::getenv("XLSTM_CPU_TARGET"); forced != nullptr) apply(forced);
+    const char* forced = std::getenv("XLSTM_CPU_TARGET");
+    apply(forced != nullptr ? forced : "");
   });
 }
 
@@ -67,13 +88,19 @@ void apply_environment_once() {
 
 std::string cpu_target_name() {
   apply_environment_once();
-  return hwy::TargetName(HWY_DYNAMIC_DISPATCH(current_target)());
+  return g_amx_in_use ? std::string(kAmx) : hwy::TargetName(HWY_DYNAMIC_DISPATCH(current_target)());
 }
 
 std::vector<std::string> cpu_targets() {
   std::vector<std::string> names;
+  if (amx_is_runnable()) names.emplace_back(kAmx);
   for (const std::int64_t target : runnable_targets()) names.emplace_back(hwy::TargetName(target));
   return names;
+}
+
+bool amx_in_use() {
+  apply_environment_once();
+  return g_amx_in_use;
 }
 
 void force_cpu_target(std::string_view name) {

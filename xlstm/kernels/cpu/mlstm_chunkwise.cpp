@@ -134,7 +134,7 @@ void attend(const Args& args, const ChunkBuffers& s, std::int64_t panel, std::in
   const std::int64_t first = panel * W;
   const std::int64_t keys = std::min(count, first + W);
   float* p = s.p + panel * L * W;
-  gemm16({s.k, 1, L, s.q + panel * args.qk * W, W, p, W, args.qk, 0.0f}, keys);
+  gemm16<Strides{1, static_cast<int>(L), W}>({s.k, 1, L, s.q + panel * args.qk * W, W, p, W, args.qk, 0.0f}, keys);
   for (int lane = 0; lane < W; lane += kLanes) {
     const std::int64_t t = first + lane;
     const VP m = hn::LoadU(d, s.m + t);
@@ -175,8 +175,8 @@ void scale_queries(const Args& args, const ChunkBuffers& s, std::int64_t panel) 
 void write_outputs(const Args& args, const ChunkBuffers& s, std::int64_t t0, std::int64_t panel, std::int64_t count) {
   const DP d;
   const std::int64_t first = panel * W, keys = std::min(count, first + W);
-  gemm16({args.c, 1, args.v, s.q + panel * args.qk * W, W, s.h, W, args.qk, 0.0f}, args.v);
-  gemm16({s.v, 1, s.v_padded, s.p + panel * L * W, W, s.h, W, keys, 1.0f}, args.v);
+  gemm16<Strides{1, 0, W}>({args.c, 1, args.v, s.q + panel * args.qk * W, W, s.h, W, args.qk, 0.0f}, args.v);
+  gemm16<Strides{1, 0, W}>({s.v, 1, s.v_padded, s.p + panel * L * W, W, s.h, W, keys, 1.0f}, args.v);
   alignas(64) float inverse[W];
   for (int lane = 0; lane < W; lane += kLanes) {
     const VP m = hn::LoadU(d, s.m + first + lane);
@@ -218,7 +218,7 @@ void update_state(const Args& args, const ChunkBuffers& s, std::int64_t count, f
   for (std::int64_t e = 0; e < args.v; e += W) {
     const Tile tile = {s.k, L, 1, s.v + e, s.v_padded, args.c + e, args.v, count, decay};
     if (args.v - e >= W) {
-      gemm16(tile, args.qk);
+      gemm16<Strides{static_cast<int>(L), 1, 0}>(tile, args.qk);
     } else {
       gemm16_partial(tile, args.qk, args.v - e);
     }

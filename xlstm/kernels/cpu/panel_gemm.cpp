@@ -15,55 +15,82 @@ namespace HWY_NAMESPACE {
 namespace {
 namespace hn = hwy::HWY_NAMESPACE;
 
-// `count` stored weights -> float32.
-HWY_INLINE void unpack(DType dtype, const std::byte* from, std::int64_t count, float* to) {
-  const hn::ScalableTag<float> d;
-  const auto n = static_cast<std::int64_t>(hn::Lanes(d));
-  std::int64_t i = 0;
-  if (dtype == DType::bfloat16) {
-    const hn::Rebind<std::uint16_t, decltype(d)> d16;
-    const hn::RebindToUnsigned<decltype(d)> d32;
-    const auto* w = reinterpret_cast<const std::uint16_t*>(from);
-    for (; i + n <= count; i += n) {
-      hn::StoreU(hn::BitCast(d, hn::ShiftLeft<16>(hn::PromoteTo(d32, hn::LoadU(d16, w + i)))), d, to + i);
-    }
-  } else if (dtype == DType::float16 && HWY_TARGET != HWY_SCALAR) {  // its PromoteTo knows neither Inf nor NaN
-    const hn::Rebind<hwy::float16_t, decltype(d)> d16;
-    const auto* w = reinterpret_cast<const hwy::float16_t*>(from);
-    for (; i + n <= count; i += n) hn::StoreU(hn::PromoteTo(d, hn::LoadU(d16, w + i)), d, to + i);
+// Unpacked weights lie tile by tile (kRows rows), in a tile 16 columns by 16: a row's 16 are one cache line, and the
+// product walks through them in memory order.
+constexpr int kBlock = kRows * kPanelWidth;
+
+// Sixteen stored weights.
+struct Float32Line {
+  using T = float;
+  static HWY_INLINE VP load(const T* w) { return hn::LoadU(DP(), w); }
+};
+struct Bfloat16Line {
+  using T = std::uint16_t;
+  static HWY_INLINE VP load(const T* w) {
+    const hn::Rebind<std::uint16_t, DP> d16;
+    const hn::RebindToUnsigned<DP> d32;
+    return hn::BitCast(DP(), hn::ShiftLeft<16>(hn::PromoteTo(d32, hn::LoadU(d16, w))));
   }
-  if (i < count) {
+};
+struct Float16Line {
+  using T = hwy::float16_t;
+  static HWY_INLINE VP load(const T* w) { return hn::PromoteTo(DP(), hn::LoadU(hn::Rebind<T, DP>(), w)); }
+};
+
+// The whole lines of `count` weights; returns how many weights those are.
+template <class Line>
+HWY_INLINE std::int64_t unpack_lines(const std::byte* from, std::int64_t count, float* to) {
+  const auto* w = reinterpret_cast<const typename Line::T*>(from);
+  std::int64_t i = 0;
+  for (; i + kPanelWidth <= count; i += kPanelWidth, to += kBlock) {
+    for (int j = 0; j < kPanelWidth; j += kLanes) hn::StoreU(Line::load(w + i + j), DP(), to + j);
+  }
+  return i;
+}
+
+// `count` stored weights of one row -> float32, a line of 16 every kBlock floats.
+HWY_INLINE void unpack(DType dtype, const std::byte* from, std::int64_t count, float* to) {
+  std::int64_t i = 0;
+  if (dtype == DType::bfloat16) i = unpack_lines<Bfloat16Line>(from, count, to);
+  if (dtype == DType::float32) i = unpack_lines<Float32Line>(from, count, to);
+  // Its scalar PromoteTo knows neither Inf nor NaN.
+  if (dtype == DType::float16 && HWY_TARGET != HWY_SCALAR) i = unpack_lines<Float16Line>(from, count, to);
+  for (; i < count; i += kPanelWidth) {
     widen_to_float32(dtype, from + i * static_cast<std::int64_t>(dtype_size(dtype)),
-                     static_cast<std::size_t>(count - i), to + i);
+                     static_cast<std::size_t>(std::min<std::int64_t>(kPanelWidth, count - i)),
+                     to + i / kPanelWidth * kBlock);
   }
 }
+
+constexpr int kTile = kRows * static_cast<int>(kGemmCols);
+constexpr Strides kUnpacked = {kPanelWidth, 1, kPanelWidth, kBlock, kTile};
+static_assert(kGemmRows % kRows == 0 && kGemmCols % kPanelWidth == 0);
 
 void panel_gemm_target(const MatrixView& w, std::int64_t row_begin, std::int64_t row_end, const float* x,
                        std::int64_t x_stride, float* y, std::int64_t y_stride, std::int64_t panels, bool accumulate,
                        float* scratch) {
   const auto* weights = static_cast<const std::byte*>(w.data);
   const auto element = static_cast<std::int64_t>(dtype_size(w.dtype));
+  const std::int64_t tiles = (row_end - row_begin) / kRows * (panels / kTilePanels);
   std::int64_t k = 0;
   do {  // once for no columns: y is then zero, or what it was
     const std::int64_t cols = std::min(kGemmCols, w.cols - k);
     for (std::int64_t r = row_begin; r < row_end; ++r) {
-      unpack(w.dtype, weights + (r * w.cols + k) * element, cols, scratch + (r - row_begin) * kGemmCols);
+      const std::int64_t i = r - row_begin;
+      unpack(w.dtype, weights + (r * w.cols + k) * element, cols,
+             scratch + i / kRows * kTile + i % kRows * kPanelWidth);
     }
     const float beta = accumulate || k > 0 ? 1.0f : 0.0f;
-    for (std::int64_t p = 0; p < panels; ++p) {
-      gemm16({scratch, kGemmCols, 1, x + p * x_stride + k * kPanelWidth, kPanelWidth,
-              y + p * y_stride + row_begin * kPanelWidth, kPanelWidth, cols, beta},
-             row_end - row_begin);
-    }
+    gemm_panels<kUnpacked>({scratch, kPanelWidth, 1, x + k * kPanelWidth, kPanelWidth, y + row_begin * kPanelWidth,
+                            kPanelWidth, cols, beta, x_stride, y_stride},
+                           row_end - row_begin, panels, ahead_of(w, row_begin, row_end, k, kGemmCols, tiles));
     k += kGemmCols;
   } while (k < w.cols);
 }
 
 void panel_gemm_small_target(const float* w, std::int64_t rows, std::int64_t cols, const float* x,
                              std::int64_t x_stride, float* y, std::int64_t y_stride, std::int64_t panels) {
-  for (std::int64_t p = 0; p < panels; ++p) {
-    gemm16({w, cols, 1, x + p * x_stride, kPanelWidth, y + p * y_stride, kPanelWidth, cols, 0.0f}, rows);
-  }
+  gemm_panels({w, cols, 1, x, kPanelWidth, y, kPanelWidth, cols, 0.0f, x_stride, y_stride}, rows, panels);
 }
 
 }  // namespace

@@ -1,0 +1,134 @@
+// One core's speed in the CPU kernels that prefill and decode spend their time in, beside that core's own fma peak.
+// Run it twice, XLSTM_CPU_TARGET=AVX2 and not, to see both targets of a machine that has AVX-512.
+#include <benchmark/benchmark.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <cstring>
+#include <vector>
+
+#include "xlstm/base/aligned_floats.h"
+#include "xlstm/base/huge_memory.h"
+#include "xlstm/kernels/cpu/gemv.h"
+#include "xlstm/kernels/cpu/mlstm_chunkwise.h"
+#include "xlstm/kernels/cpu/panel_gemm.h"
+#include "xlstm/kernels/cpu/probe.h"
+
+namespace xlstm {
+namespace {
+
+using benchmark::Counter;
+using benchmark::State;
+
+Counter per_second(double total) { return {total, Counter::kIsRate, Counter::kIs1000}; }
+
+/// Memory of small numbers that are finite in every dtype: the bytes of bfloat16 0.01 over and over.
+std::shared_ptr<std::byte> weights_of(std::size_t bytes) {
+  std::shared_ptr<std::byte> memory = allocate_huge(bytes);
+  const std::uint16_t value = 0x3c24;
+  for (std::size_t i = 0; i + 2 <= bytes; i += 2) std::memcpy(memory.get() + i, &value, 2);
+  return memory;
+}
+
+AlignedFloats floats_of(std::int64_t size) {
+  AlignedFloats values(static_cast<std::size_t>(size));
+  for (std::int64_t i = 0; i < size; ++i) values.data()[i] = 0.01f * static_cast<float>(i % 97 - 48);
+  return values;
+}
+
+void fma_peak(State& state) {
+  ThreadPool pool(1);
+  double flops = 0;
+  for (auto _ : state) flops += kernels::fma_peak(pool);
+  state.counters["flop"] = {flops, Counter::kAvgIterations, Counter::kIs1000};
+}
+BENCHMARK(fma_peak);
+
+// A projection of 256 tokens: range(0) is the dtype, range(1) the columns, range(2) the rows.
+void panel_gemm(State& state) {
+  const auto dtype = static_cast<DType>(state.range(0));
+  const std::int64_t cols = state.range(1), rows = state.range(2), panels = 16, W = kernels::kPanelWidth;
+  const auto weights = weights_of(static_cast<std::size_t>(rows * cols) * dtype_size(dtype));
+  const AlignedFloats x = floats_of(panels * cols * W);
+  AlignedFloats y(static_cast<std::size_t>(panels * rows * W));
+  AlignedFloats scratch(static_cast<std::size_t>(kernels::kGemmScratch));
+  const kernels::MatrixView w = {dtype, weights.get(), rows, cols};
+  for (auto _ : state) {
+    for (std::int64_t r = 0; r < rows; r += kernels::kGemmRows) {
+      kernels::panel_gemm(w, r, std::min(r + kernels::kGemmRows, rows), x.data(), cols * W, y.data(), rows * W, panels,
+                          false, scratch.data());
+    }
+    benchmark::ClobberMemory();
+  }
+  state.counters["flop"] = per_second(2.0 * static_cast<double>(rows * cols * panels * W * state.iterations()));
+}
+BENCHMARK(panel_gemm)
+    ->ArgNames({"dtype", "cols", "rows"})
+    ->Args({static_cast<int>(DType::bfloat16), 256, 96})
+    ->Args({static_cast<int>(DType::bfloat16), 256, 704})
+    ->Args({static_cast<int>(DType::bfloat16), 704, 256})
+    ->Args({static_cast<int>(DType::bfloat16), 256, 256})
+    ->Args({static_cast<int>(DType::bfloat16), 2048, 96})
+    ->Args({static_cast<int>(DType::bfloat16), 2048, 2048})
+    ->Args({static_cast<int>(DType::float32), 2048, 2048});
+
+// A matrix of range(2) rows, range(1) columns and dtype range(0), times range(3) vectors.
+void gemv(State& state) {
+  const auto dtype = static_cast<DType>(state.range(0));
+  const std::int64_t cols = state.range(1), rows = state.range(2), batch = state.range(3);
+  const std::size_t bytes = static_cast<std::size_t>(rows * cols) * dtype_size(dtype);
+  const auto weights = weights_of(bytes);
+  const AlignedFloats x = floats_of(batch * cols);
+  AlignedFloats y(static_cast<std::size_t>(batch * rows));
+  const kernels::MatrixView w = {dtype, weights.get(), rows, cols};
+  for (auto _ : state) {
+    kernels::gemv(w, 0, rows, x.data(), cols, batch, y.data(), rows);
+    benchmark::ClobberMemory();
+  }
+  state.counters["bytes"] = per_second(static_cast<double>(bytes) * static_cast<double>(state.iterations()));
+  state.counters["flop"] = per_second(2.0 * static_cast<double>(rows * cols * batch * state.iterations()));
+}
+BENCHMARK(gemv)
+    ->ArgNames({"dtype", "cols", "rows", "batch"})
+    ->Args({static_cast<int>(DType::bfloat16), 2048, 64, 1})  // second-level cache
+    ->Args({static_cast<int>(DType::bfloat16), 2048, 65536, 1})
+    ->Args({static_cast<int>(DType::bfloat16), 256, 1024, 1})
+    ->Args({static_cast<int>(DType::float32), 2048, 32, 1})
+    ->Args({static_cast<int>(DType::float32), 2048, 32768, 1})
+    ->Args({static_cast<int>(DType::bfloat16), 2048, 65536, 4});
+
+// A head of 256 tokens; range(0) is the key width, the value is twice as wide.
+void mlstm_chunkwise(State& state) {
+  const std::int64_t qk = state.range(0), v = 2 * qk, tokens = 256, W = kernels::kPanelWidth;
+  const AlignedFloats q = floats_of(tokens * qk), k = floats_of(tokens * qk), value = floats_of(tokens * v);
+  const AlignedFloats gates = floats_of(tokens);
+  AlignedFloats c(static_cast<std::size_t>(qk * v)), n(static_cast<std::size_t>(qk)), m(1);
+  AlignedFloats h(static_cast<std::size_t>(tokens * v)), scratch(kernels::mlstm_chunkwise_scratch(qk, v));
+  kernels::MlstmChunkwise args;
+  args.qk = qk;
+  args.v = v;
+  args.tokens = tokens;
+  args.chunk_size = kernels::kMaxChunk;
+  args.q = q.data();
+  args.k = k.data();
+  args.value = value.data();
+  args.i_raw = args.f_raw = gates.data();
+  args.q_stride = args.k_stride = qk * W;
+  args.value_stride = args.h_stride = v * W;
+  args.gate_stride = W;
+  args.q_scale = args.k_scale = 1.0f;
+  args.eps = 1e-6f;
+  args.c = c.data();
+  args.n = n.data();
+  args.m = m.data();
+  args.h = h.data();
+  for (auto _ : state) {
+    kernels::mlstm_chunkwise(args, scratch.data());
+    benchmark::ClobberMemory();
+  }
+  state.counters["tokens"] = per_second(static_cast<double>(tokens * state.iterations()));
+}
+BENCHMARK(mlstm_chunkwise)->ArgName("qk")->Arg(32)->Arg(256);
+
+}  // namespace
+}  // namespace xlstm
