@@ -18,7 +18,9 @@ constexpr std::size_t kHugePage = std::size_t{2} << 20;
 AlignedFloats::AlignedFloats(std::size_t size) : size_(size) {
   const std::size_t bytes = (size * sizeof(float) + kLine - 1) / kLine * kLine;
   if (bytes == 0) return;
-  data_.reset(static_cast<float*>(std::aligned_alloc(bytes < kHugePage ? kLine : kHugePage, bytes)));
+  void* data = nullptr;
+  if (::posix_memalign(&data, bytes < kHugePage ? kLine : kHugePage, bytes) != 0) data = nullptr;
+  data_.reset(static_cast<float*>(data));
   if (!data_) fail(ErrorCode::overloaded, "memory", "no room for ", bytes, " bytes");
 #ifdef MADV_HUGEPAGE
   // The whole huge pages in it: advice, so refusal only makes the memory slower.

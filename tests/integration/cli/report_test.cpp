@@ -167,7 +167,9 @@ TEST(Bench, ReportsEveryFigure) {
   const double embedding = 4096.0 * 256, norms = 8 * (256 + 256 + 256 + 2 * 4) + 256,
                state = 8 * 4 * (32 * 64 + 33) * 4;
   EXPECT_EQ(bench["decode_step_bytes"], 2 * (8542528 - embedding) + 2 * norms + 2 * (2 * 256 + 2 * state));
+#ifndef __SANITIZE_THREAD__  // whose own memory is several times the program's
   EXPECT_LT(bench["peak_rss_bytes"], 400e6) << "the buffer of the probe is counted";
+#endif
 }
 
 TEST(Bench, WhatIsNotMeasuredIsZero) {

@@ -180,9 +180,9 @@ TEST(Layouts, ActivationsAreThoseOfTheConfig) {
 }
 
 TEST(Layouts, BlocksAreOfTheKindThatTheConfigSays) {
-  for (const auto& block : load("research_all")->blocks) EXPECT_TRUE(std::holds_alternative<ResearchSlstmBlock>(block));
-  for (const auto& block : load("research_only_mlstm")->blocks)
-    EXPECT_TRUE(std::holds_alternative<ResearchMlstmBlock>(block));
+  const auto all = load("research_all"), only_mlstm = load("research_only_mlstm");
+  for (const auto& block : all->blocks) EXPECT_TRUE(std::holds_alternative<ResearchSlstmBlock>(block));
+  for (const auto& block : only_mlstm->blocks) EXPECT_TRUE(std::holds_alternative<ResearchMlstmBlock>(block));
 }
 
 TEST(Layouts, MatricesAndFloat32VectorsAreUsedInPlace) {
