@@ -30,8 +30,7 @@ build: $(BUILD)/mlx-$(MLX)  ## Set up and build everything: library, program, te
 	@cmake --build --preset release -j $(JOBS)
 
 test: build  ## Set up, build, and run the tests (15 minutes at most on two cores)
-	# Terminal tests race with the line editor taking the terminal; `make test-long` runs them until that is mended.
-	ctest --preset release -j $(JOBS) -LE long -E ChatAtATerminal --no-label-summary
+	ctest --preset release -j $(JOBS) -LE long --no-label-summary
 
 test-long: setup  ## Sanitizers on everything, long fuzzing, soak; results in bench/results/
 	@tools/setup.sh build develop

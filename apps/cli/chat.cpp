@@ -105,7 +105,7 @@ class Chat {
   }
 
   void answer(const std::string& text) {
-    const InterruptScope interrupt;
+    InterruptScope interrupt;
     ProgressBar bar("reading", 1.0);
     char last = '\n';
     generation::Callbacks callbacks;
@@ -123,6 +123,7 @@ class Chat {
     if (last != '\n') print("\n");
     flush_output();
     if (result.finish_reason == FinishReason::cancelled) {
+      interrupt.take();  // one that came too late for the answer is the next prompt's
       note(result.ids.empty() ? "stopped before the answer: this turn is forgotten" : "stopped");
     }
     const generation::Timings& timings = result.timings;

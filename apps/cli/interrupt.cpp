@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <cerrno>
 #include <csignal>
 
 #include "apps/cli/exit_codes.h"
@@ -9,12 +10,20 @@
 namespace xlstm::cli {
 namespace {
 
+enum Manner : int { kExits, kAsksOnce, kAsks };
+
 std::atomic<bool> g_interrupted{false};
-std::atomic<bool> g_scope_lives{false};
-static_assert(std::atomic<bool>::is_always_lock_free);  // a signal handler touches them
+std::atomic<int> g_manner{kExits};
+std::atomic<int> g_wake_fd{-1};
+static_assert(std::atomic<bool>::is_always_lock_free && std::atomic<int>::is_always_lock_free);  // touched by a handler
 
 extern "C" void on_interrupt(int) {
-  if (!g_scope_lives || g_interrupted.exchange(true)) _exit(kExitCancelled);
+  const int manner = g_manner;
+  if (manner == kExits || (g_interrupted.exchange(true) && manner == kAsksOnce)) _exit(kExitCancelled);
+  const int saved_errno = errno;
+  const int fd = g_wake_fd;
+  if (fd >= 0 && ::write(fd, "", 1) != 1) errno = 0;  // a full pipe wakes as well
+  errno = saved_errno;
 }
 
 }  // namespace
@@ -28,13 +37,17 @@ void install_signal_handlers() {
   std::signal(SIGPIPE, SIG_DFL);
 }
 
-InterruptScope::InterruptScope() {
+InterruptScope::InterruptScope(Temper temper) : outer_(g_manner) {
+  if (outer_ == kAsks) return;
   g_interrupted = false;
-  g_scope_lives = true;
+  g_manner = temper == Temper::patient ? kAsks : kAsksOnce;
 }
 
-InterruptScope::~InterruptScope() { g_scope_lives = false; }
+InterruptScope::~InterruptScope() { g_manner = outer_; }
 
 const std::atomic<bool>* InterruptScope::flag() const noexcept { return &g_interrupted; }
+bool InterruptScope::take() noexcept { return g_interrupted.exchange(false); }
+
+void wake_on_interrupt(int fd) noexcept { g_wake_fd = fd; }
 
 }  // namespace xlstm::cli

@@ -8,16 +8,28 @@ namespace xlstm::cli {
 /// To be called once, at the start: from then on SIGINT ends the program with exit code 130, SIGPIPE silently.
 void install_signal_handlers();
 
-/// While one lives, the first Ctrl-C only sets the flag; the next one ends the program. Scopes do not nest.
+/// While one lives, Ctrl-C only sets the flag. A scope inside a patient one shares its flag and its patience.
+/// Not thread-safe: scopes begin and end on one thread; any thread may read the flag.
 class InterruptScope {
  public:
-  InterruptScope();
+  /// What the next Ctrl-C does while the flag is still set: an impatient scope then ends the program with 130.
+  enum class Temper { impatient, patient };
+
+  explicit InterruptScope(Temper temper = Temper::impatient);
   ~InterruptScope();
   InterruptScope(const InterruptScope&) = delete;
   InterruptScope& operator=(const InterruptScope&) = delete;
 
   const std::atomic<bool>* flag() const noexcept;
   bool interrupted() const noexcept { return *flag(); }
+  /// Whether the flag was set; it no longer is.
+  bool take() noexcept;
+
+ private:
+  int outer_;
 };
+
+/// A byte is written to `fd`, which must not block, whenever a scope lives and Ctrl-C comes; -1: no longer.
+void wake_on_interrupt(int fd) noexcept;
 
 }  // namespace xlstm::cli

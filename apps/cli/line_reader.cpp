@@ -3,16 +3,22 @@
 #include <histedit.h>
 #include <unistd.h>
 
+#include <array>
+#include <cerrno>
+#include <climits>
 #include <clocale>
-#include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <cwchar>
 #include <iostream>
+
+#include "apps/cli/terminal.h"
 
 namespace xlstm::cli {
 namespace {
 
 constexpr int kHistoryLines = 1000;
+constexpr auto kInvalid = static_cast<std::size_t>(-1), kIncomplete = static_cast<std::size_t>(-2);  // of mbrtowc
 
 class PipeReader : public LineReader {
  public:
@@ -29,7 +35,11 @@ struct EndHistory {
   void operator()(History* history) const noexcept { history_end(history); }
 };
 
-/// Ctrl-C and Ctrl-Z are keys here: while a line is edited the terminal sends no signals for them.
+/// One mode of the terminal from the beginning to the end, also while answers are written: keys come one by one,
+/// nothing is echoed but by the editor, and Ctrl-C and Ctrl-Z are signals. So it does not matter when a key is pressed:
+/// what is typed ahead waits for the editor. (libedit alone would write the prompt first and take the terminal then,
+/// and give it back between the lines; in between Ctrl-C ended the program, Ctrl-D was lost and what was typed appeared
+/// twice.)
 class TerminalReader : public LineReader {
  public:
   TerminalReader() {
@@ -44,12 +54,12 @@ class TerminalReader : public LineReader {
     el_set(edit, EL_HIST, history, history_.get());
     el_set(edit, EL_EDITOR, "emacs");
     el_set(edit, EL_PROMPT, &TerminalReader::prompt);
-    el_set(edit, EL_SIGNAL, 1);
-    el_set(edit, EL_SETTY, "-d", "-isig", nullptr);
-    el_set(edit, EL_ADDFN, "interrupt", "End the line without reading it", &TerminalReader::on_interrupt);
-    el_set(edit, EL_ADDFN, "suspend", "Stop the program until it is brought back", &TerminalReader::on_suspend);
-    el_set(edit, EL_BIND, "^C", "interrupt", nullptr);
-    el_set(edit, EL_BIND, "^Z", "suspend", nullptr);
+    el_set(edit, EL_GETCFN, &TerminalReader::read_key);
+    int edits = 0;
+    if (el_get(edit, EL_EDITMODE, &edits) != 0 || edits == 0) return;  // a terminal that libedit leaves as it is
+    el_set(edit, EL_SETTY, "-x", "-icanon", "-echo", nullptr);         // "-x": between the lines
+    el_set(edit, EL_PREP_TERM, 1);
+    terminal_.keep_mode();
   }
   bool interactive() const noexcept override { return true; }
 
@@ -58,19 +68,52 @@ class TerminalReader : public LineReader {
     static char first[] = "> ", next[] = ". ";
     return self(edit)->continued_ ? next : first;
   }
-  static unsigned char on_interrupt(EditLine* edit, int) {
-    self(edit)->interrupted_ = true;
-    return CC_EOF;
-  }
-  /// What the terminal would do; libedit (EL_SIGNAL) puts it in order before and after.
-  static unsigned char on_suspend(EditLine*, int) {
-    kill(0, SIGTSTP);
-    return CC_REFRESH;
-  }
   static TerminalReader* self(EditLine* edit) {
     void* reader = nullptr;
     el_get(edit, EL_CLIENTDATA, &reader);
     return static_cast<TerminalReader*>(reader);
+  }
+
+  /// As libedit wants it: 1 and a character, 0 at the end, -1 (EINTR) when the line is broken off.
+  static int read_key(EditLine* edit, wchar_t* key) {
+    TerminalReader& reader = *self(edit);
+    std::array<char, MB_LEN_MAX> bytes{};
+    for (std::size_t count = 0;;) {
+      if (!reader.wait_for_byte()) {
+        errno = EINTR;
+        return -1;
+      }
+      if (::read(STDIN_FILENO, &bytes.at(count), 1) != 1) return 0;
+      std::size_t length = decode(key, bytes.data(), ++count);
+      if (length == kInvalid && count > 1) {  // the byte that does not go on begins another one
+        bytes[0] = bytes.at(count - 1);
+        length = decode(key, bytes.data(), count = 1);
+      }
+      if (length == kInvalid) count = 0;  // dropped
+      if (length != kInvalid && length != kIncomplete) return 1;
+    }
+  }
+  static std::size_t decode(wchar_t* key, const char* bytes, std::size_t count) {
+    std::mbstate_t state{};
+    return std::mbrtowc(key, bytes, count, &state);
+  }
+  /// False: Ctrl-C came instead.
+  bool wait_for_byte() {
+    for (;;) {
+      switch (terminal_.wait()) {
+        case Terminal::Event::key:
+          return true;
+        case Terminal::Event::interrupt:
+          interrupted_ = true;
+          return false;
+        case Terminal::Event::resumed:
+          el_set(edit_.get(), EL_REFRESH);
+          break;
+        case Terminal::Event::resized:
+          el_resize(edit_.get());
+          break;
+      }
+    }
   }
 
   Event read_line(std::string& line, bool continued) override {
@@ -91,6 +134,7 @@ class TerminalReader : public LineReader {
     return Event::line;
   }
 
+  Terminal terminal_;  // before the editor: it knows how the terminal was found
   std::unique_ptr<History, EndHistory> history_;
   std::unique_ptr<EditLine, EndEditLine> edit_;
   bool continued_ = false;

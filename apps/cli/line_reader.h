@@ -20,7 +20,8 @@ class LineReader {
   virtual Event read_line(std::string& line, bool continued) = 0;
 };
 
-/// libedit when standard input and error are terminals (Ctrl-C gives Event::interrupt), else plain lines.
+/// libedit when standard input and error are terminals, else plain lines. At a terminal Ctrl-C never ends the program:
+/// it gives Event::interrupt, now or at the next read(), unless an InterruptScope takes it first.
 std::unique_ptr<LineReader> make_line_reader();
 
 }  // namespace xlstm::cli

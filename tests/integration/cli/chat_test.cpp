@@ -133,53 +133,135 @@ TEST(Chat, VerboseTellsThatATurnReadsOnlyNewText) {
   EXPECT_NE(outcome.err.find("read 2 tokens"), std::string::npos) << outcome.err;
 }
 
+/// A chat at a pseudo-terminal. What is written to it counts from the moment that the first prompt has come.
+Process at_a_terminal(const Arguments& arguments) { return Process(arguments, {{"TERM", "xterm"}}, /*terminal=*/true); }
+
+/// A chat whose answer goes on until it is stopped.
+Arguments chat_without_end() { return {"chat", "--max-tokens", "-1", "--ignore-eos"}; }
+
+/// It left as it was told to, and the terminal as it was.
+void expect_left(Process& process) {
+  const Outcome outcome = process.finish();
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.out;
+  EXPECT_TRUE(outcome.echoes) << outcome.out;
+}
+
 TEST(ChatAtATerminal, LinesAreEditedAndAnswersAppear) {
-  Process process(chat(), {{"TERM", "xterm"}}, /*terminal=*/true);
+  Process process = at_a_terminal(chat());
   ASSERT_TRUE(process.wait_for_output("> "));
   process.write("XX\x7f\x7f//quit\x01\x1b[3~");  // backspace twice; to the start of the line, delete one: "/quit"
   process.write("\n");
-  EXPECT_EQ(process.finish().exit_code, 0);
+  expect_left(process);
+}
+
+TEST(ChatAtATerminal, WhatIsTypedDuringAnAnswerWaitsForThePromptAndIsShownOnce) {
+  Process process = at_a_terminal(chat());
+  ASSERT_TRUE(process.wait_for_output("> "));
+  process.write("To be\n/frobnicate\n/quit\n");
+  const Outcome outcome = process.finish();
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.out;
+  std::size_t count = 0;  // as it was typed and in the complaint about it
+  for (std::size_t at = 0; (at = outcome.out.find("/frobnicate", at)) != std::string::npos; ++at) ++count;
+  EXPECT_EQ(count, 2U) << outcome.out;
+}
+
+TEST(ChatAtATerminal, AKeyPressedDuringAnAnswerIsAKey) {
+  Process process = at_a_terminal(chat_without_end());
+  ASSERT_TRUE(process.wait_for_output("> "));
+  process.write("To be\n");
+  ASSERT_TRUE(process.wait_for_output("\n"));
+  ASSERT_TRUE(process.wait_for_output("\n")) << "no answer";
+  process.write("\x04");  // Ctrl-D: the end, once there is a prompt again
+  process.send_signal(SIGINT);
+  expect_left(process);
 }
 
 TEST(ChatAtATerminal, CtrlCStopsTheAnswerAndNotTheProgram) {
-  Process process({"chat", "--max-tokens", "-1", "--ignore-eos"}, {{"TERM", "xterm"}}, /*terminal=*/true);
+  Process process = at_a_terminal(chat_without_end());
   ASSERT_TRUE(process.wait_for_output("> "));
   process.write("To be\n");
-  // Typed before the line editor had the terminal, the line is echoed twice: several lines are surely the answer.
-  for (int line = 0; line < 6; ++line) ASSERT_TRUE(process.wait_for_output("\n")) << "no answer";
+  ASSERT_TRUE(process.wait_for_output("\n"));  // the end of the typed line
+  ASSERT_TRUE(process.wait_for_output("\n")) << "no answer";
   process.write("\x03");
   ASSERT_TRUE(process.wait_for_output("(stopped)"));
   process.write("/quit\n");
-  EXPECT_EQ(process.finish().exit_code, 0);
+  expect_left(process);
 }
 
 TEST(ChatAtATerminal, CtrlCTwiceAtThePromptLeaves) {
-  Process process(chat(), {{"TERM", "xterm"}}, /*terminal=*/true);
+  Process process = at_a_terminal(chat());
   ASSERT_TRUE(process.wait_for_output("> "));
-  // The prompt is written just before the editor takes the terminal: until then Ctrl-C is a signal, not a key.
-  const auto editor_is_ready = std::chrono::milliseconds(500);
-  std::this_thread::sleep_for(editor_is_ready);
   process.write("half a line\x03");
   ASSERT_TRUE(process.wait_for_output("again"));
-  std::this_thread::sleep_for(editor_is_ready);
   process.write("\x03");
-  EXPECT_EQ(process.finish().exit_code, 0);
+  expect_left(process);
+}
+
+TEST(ChatAtATerminal, ASecondCtrlCAfterATurnDoesNotLeave) {
+  Process process = at_a_terminal(chat());
+  ASSERT_TRUE(process.wait_for_output("> "));
+  for (int i = 0; i < 3; ++i) {
+    process.write("\x03");
+    ASSERT_TRUE(process.wait_for_output("again"));
+    ASSERT_TRUE(process.wait_for_output("> "));
+    process.write("/help\n");
+    ASSERT_TRUE(process.wait_for_output("Ctrl-C stops an answer."));
+    ASSERT_TRUE(process.wait_for_output("> "));
+  }
+  process.write("/quit\n");
+  expect_left(process);
+}
+
+// Between Enter and the next prompt a Ctrl-C stops the answer or is told at the prompt: two of them never leave.
+TEST(ChatAtATerminal, CtrlCAtAnyMomentOfATurnKeepsTheConversation) {
+  Process process = at_a_terminal(chat({"--stop", "("}));  // so that this is the beginning of a note
+  ASSERT_TRUE(process.wait_for_output("> "));
+  for (int delay = 0; delay < 25; ++delay) {
+    process.write("To be\n");
+    ASSERT_TRUE(process.wait_for_output("\n"));
+    std::this_thread::sleep_for(std::chrono::milliseconds(delay));  // not to wait for something: to hit anything
+    process.write("\x03");
+    ASSERT_TRUE(process.wait_for_output("(")) << "after " << delay << " ms";  // stopped, or: again leaves
+    ASSERT_TRUE(process.wait_for_output("> "));
+  }
+  process.write("/quit\n");
+  expect_left(process);
+}
+
+TEST(ChatAtATerminal, AnInterruptFromOutsideIsACtrlC) {
+  Process process = at_a_terminal(chat());
+  ASSERT_TRUE(process.wait_for_output("> "));
+  process.send_signal(SIGINT);
+  ASSERT_TRUE(process.wait_for_output("again"));
+  process.send_signal(SIGINT);
+  expect_left(process);
+}
+
+TEST(ChatAtATerminal, ASignalThatEndsItLeavesTheTerminalAsItWas) {
+  for (const int signal : {SIGTERM, SIGHUP}) {
+    Process process = at_a_terminal(chat());
+    ASSERT_TRUE(process.wait_for_output("> "));
+    process.send_signal(signal);
+    const Outcome outcome = process.finish();
+    EXPECT_EQ(outcome.exit_code, -signal) << outcome.out;
+    EXPECT_TRUE(outcome.echoes) << outcome.out;
+  }
 }
 
 TEST(ChatAtATerminal, CtrlDLeaves) {
-  Process process(chat(), {{"TERM", "xterm"}}, /*terminal=*/true);
+  Process process = at_a_terminal(chat());
   ASSERT_TRUE(process.wait_for_output("> "));
   process.write("\x04");
-  EXPECT_EQ(process.finish().exit_code, 0);
+  expect_left(process);
 }
 
 TEST(ChatAtATerminal, MistakesAreForgiven) {
-  Process process(chat(), {{"TERM", "xterm"}}, /*terminal=*/true);
+  Process process = at_a_terminal(chat());
   ASSERT_TRUE(process.wait_for_output("> "));
   process.write("/load no/such/file\n");
   ASSERT_TRUE(process.wait_for_output("xlstm: error: "));
   process.write("/quit\n");
-  EXPECT_EQ(process.finish().exit_code, 0);
+  expect_left(process);
 }
 
 }  // namespace

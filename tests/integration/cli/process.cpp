@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <pty.h>
 #include <sys/wait.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -108,7 +109,10 @@ bool Process::read_some(Clock::time_point deadline) {
     if (*fd < 0 || polled.revents == 0) continue;
     const ssize_t count = ::read(*fd, buffer, sizeof buffer);
     if (count > 0) text->append(buffer, static_cast<std::size_t>(count));
-    if (count <= 0) close_fd(*fd);  // the end; a pseudo-terminal gives EIO
+    if (count > 0) continue;
+    termios mode{};
+    echoes_ = tcgetattr(*fd, &mode) == 0 && (mode.c_lflag & ECHO) != 0;
+    close_fd(*fd);  // the end; a pseudo-terminal gives EIO
   }
   return true;
 }
@@ -132,7 +136,7 @@ Outcome Process::finish() {
   int status = 0;
   waitpid(pid_, &status, 0);
   pid_ = -1;
-  return {WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status), out_text_, err_text_};
+  return {WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status), out_text_, err_text_, echoes_};
 }
 
 Outcome run(const Arguments& arguments, const std::string& input, const Environment& environment,

@@ -21,6 +21,7 @@ struct Outcome {
   int exit_code = 0;
   std::string out;
   std::string err;
+  bool echoes = false;  // its terminal, at the end
 };
 
 /// A started program with pipes to its three streams. Killed when still running at the end.
@@ -51,6 +52,7 @@ class Process {
   int in_ = -1, out_ = -1, err_ = -1;
   std::string out_text_, err_text_;
   std::size_t seen_ = 0;  // of out_text_, by wait_for_output
+  bool echoes_ = false;
 };
 
 /// build/bin/xlstm run to its end with `input` on standard input; `output`: a file to write standard output to.
