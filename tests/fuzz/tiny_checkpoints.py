@@ -362,6 +362,8 @@ def good_checkpoints():
         "research_no_group_norm_weight": research(research_config(slstm={"group_norm_weight": False}), group_norm=False),
         "research_no_post_norm": research(research_config(add_post_blocks_norm=False), post_norm=False),
         "research_relu": research(research_config(feedforward={"act_fn": "relu"})),
+        "research_relu_squared": research(research_config(feedforward={"act_fn": "relu^2"})),
+        "research_selu": research(research_config(feedforward={"act_fn": "selu"})),
         "research_swish": research(research_config(feedforward={"act_fn": "swish"})),
         "research_sigmoid": research(research_config(feedforward={"act_fn": "sigmoid"})),
     }

@@ -9,10 +9,12 @@ namespace xlstm::config {
 namespace {
 
 // The first name of a value is the one it is printed with.
-constexpr std::array<std::pair<std::string_view, Activation>, 7> kActivations = {{{"gelu", Activation::gelu},
+constexpr std::array<std::pair<std::string_view, Activation>, 9> kActivations = {{{"gelu", Activation::gelu},
                                                                                   {"relu", Activation::relu},
+                                                                                  {"relu^2", Activation::relu_squared},
                                                                                   {"silu", Activation::silu},
                                                                                   {"swish", Activation::silu},
+                                                                                  {"selu", Activation::selu},
                                                                                   {"tanh", Activation::tanh},
                                                                                   {"sigmoid", Activation::sigmoid},
                                                                                   {"identity", Activation::identity}}};
@@ -36,8 +38,8 @@ Activation activation_from_name(std::string_view name) {
   for (const auto& [known, value] : kActivations) {
     if (known == name) return value;
   }
-  fail(ErrorCode::unsupported, "act_fn", "expected gelu, relu, silu, swish, tanh, sigmoid or identity but got \"", name,
-       "\"");
+  fail(ErrorCode::unsupported, "act_fn",
+       "expected gelu, relu, relu^2, silu, swish, selu, tanh, sigmoid or identity but got \"", name, "\"");
 }
 
 }  // namespace xlstm::config

@@ -15,12 +15,13 @@ namespace xlstm::config {
 enum class Architecture { large, research };
 enum class BlockKind { mlstm, slstm };
 enum class SlstmFunction { slstm, lstm };
-enum class Activation { gelu, relu, silu, tanh, sigmoid, identity };
+enum class Activation { gelu, relu, relu_squared, silu, selu, tanh, sigmoid, identity };
 
 std::string_view architecture_name(Architecture architecture) noexcept;
 std::string_view block_kind_name(BlockKind kind) noexcept;
 std::string_view activation_name(Activation activation) noexcept;
-/// "gelu", "relu", "silu"/"swish", "tanh", "sigmoid", "identity". Errors: unsupported, naming the value.
+/// "gelu", "relu", "relu^2", "silu"/"swish", "selu", "tanh", "sigmoid", "identity": those of the reference and a few
+/// more. Errors: unsupported, naming the value.
 Activation activation_from_name(std::string_view name);
 
 /// Fields keep the checkpoint's spelling where it has one. Sizes come from tensor shapes (reference 1.2).

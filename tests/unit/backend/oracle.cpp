@@ -79,9 +79,13 @@ double activate(config::Activation activation, double x) {
     case config::Activation::gelu:
       return reference::gelu(x);
     case config::Activation::relu:
-      return std::max(x, 0.0);
+      return reference::relu(x);
+    case config::Activation::relu_squared:
+      return reference::relu(x) * reference::relu(x);
     case config::Activation::silu:
       return reference::silu(x);
+    case config::Activation::selu:
+      return reference::selu(x);
     case config::Activation::tanh:
       return std::tanh(x);
     case config::Activation::sigmoid:

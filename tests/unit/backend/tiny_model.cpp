@@ -216,7 +216,9 @@ std::vector<TinySpec> tiny_specs() {
   specs.push_back(research("research_lstm", DType::bfloat16, {slstm(4, true, true, Activation::tanh), mlstm}));
   specs.back().function = config::SlstmFunction::lstm;
   specs.push_back(research("research_only_mlstm", DType::float32, {mlstm, mlstm}));
-  specs.push_back(research("research_only_slstm", DType::float32, {slstm(4, true, true, Activation::sigmoid)}));
+  specs.push_back(research("research_only_slstm", DType::float32,
+                           {slstm(4, true, true, Activation::sigmoid), slstm(4, true, true, Activation::relu_squared),
+                            slstm(4, true, true, Activation::selu)}));
   specs.push_back(research("research_wide", DType::float16,
                            {mlstm, slstm(4, true, true, Activation::identity)}));  // blocks wide enough for gemv
   TinySpec& widest = specs.back();

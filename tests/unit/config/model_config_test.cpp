@@ -10,13 +10,19 @@ namespace xlstm::config {
 namespace {
 
 TEST(Activation, EveryKindHasANameThatReadsBack) {
-  for (const Activation kind : {Activation::gelu, Activation::relu, Activation::silu, Activation::tanh,
-                                Activation::sigmoid, Activation::identity}) {
+  for (const Activation kind : {Activation::gelu, Activation::relu, Activation::relu_squared, Activation::silu,
+                                Activation::selu, Activation::tanh, Activation::sigmoid, Activation::identity}) {
     EXPECT_EQ(activation_from_name(activation_name(kind)), kind) << activation_name(kind);
   }
 }
 
 TEST(Activation, SwishIsSilu) { EXPECT_EQ(activation_from_name("swish"), Activation::silu); }
+
+TEST(Activation, EveryNameOfTheReferenceIsKnown) {
+  for (const char* name : {"gelu", "relu", "relu^2", "sigmoid", "swish", "selu"}) {
+    EXPECT_NO_THROW(activation_from_name(name)) << name;
+  }
+}
 
 TEST(Activation, AnUnknownNameIsRefusedByName) {
   try {

@@ -1,5 +1,6 @@
 // The golden vectors G1-G4 (worked out in double precision by hand-written Python): the oracle meets them to the digits
 // they are printed with, every CPU kernel to float32.
+#include <algorithm>
 #include <cmath>
 
 #include "tests/unit/kernels/bounds.h"
@@ -152,6 +153,16 @@ TEST(GoldenTest, G4TheOraclesNormsAndCaps) {
   reference::group_norm<double>(kX.data(), 4, 2, nullptr, nullptr, 1e-6, y.data());
   expect_near_all(y, kLayer, kPrinted, "layer");
   for (const Capped& g : kCapped) EXPECT_PRED3(within, reference::soft_cap(g.x, g.cap), g.expected, kPrinted);
+}
+
+TEST(GoldenTest, TheOraclesActivations) {
+  const std::vector<double> x{-20, -1, -0.5, 0, 0.5, 2};
+  const std::vector<double> selu{-1.758099337, -1.111330738, -0.691758188, 0, 0.525350494, 2.101401975};
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    EXPECT_PRED3(within, reference::selu(x[i]), selu[i], kPrinted) << x[i];
+    EXPECT_EQ(reference::relu(x[i]), std::max(x[i], 0.0)) << x[i];
+  }
+  EXPECT_TRUE(std::isnan(reference::relu(NAN)) && std::isnan(reference::selu(NAN)));
 }
 
 class GoldenCpuTest : public OnEveryTarget {};

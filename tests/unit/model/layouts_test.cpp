@@ -172,6 +172,8 @@ TEST(Layouts, ThePartsOfTheResearchLayoutCanBeLeftOut) {
 TEST(Layouts, ActivationsAreThoseOfTheConfig) {
   const std::map<std::string, config::Activation> kinds = {{"research", config::Activation::gelu},
                                                            {"research_relu", config::Activation::relu},
+                                                           {"research_relu_squared", config::Activation::relu_squared},
+                                                           {"research_selu", config::Activation::selu},
                                                            {"research_swish", config::Activation::silu},
                                                            {"research_sigmoid", config::Activation::sigmoid}};
   for (const auto& [name, kind] : kinds) {

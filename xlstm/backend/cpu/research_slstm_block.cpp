@@ -19,14 +19,20 @@ constexpr std::int64_t W = kernels::kPanelWidth;
 constexpr std::size_t kConvState = 1;  // after slstm_state
 constexpr int kGates = 4;              // i, f, z, o
 
+constexpr float kSeluAlpha = 1.6732632423543772f, kSeluScale = 1.0507009873554805f;  // arXiv:1706.02515
+
 float activate(config::Activation activation, float x) {
   switch (activation) {
     case config::Activation::gelu:
       return 0.5f * x * (1.0f + std::erf(x * std::numbers::sqrt2_v<float> / 2.0f));
     case config::Activation::relu:
-      return x > 0 ? x : 0.0f;
+      return x < 0 ? 0.0f : x;  // NaN stays NaN
+    case config::Activation::relu_squared:
+      return x < 0 ? 0.0f : x * x;
     case config::Activation::silu:
       return x / (1.0f + std::exp(-x));
+    case config::Activation::selu:
+      return kSeluScale * (x < 0 ? kSeluAlpha * std::expm1(x) : x);
     case config::Activation::tanh:
       return std::tanh(x);
     case config::Activation::sigmoid:

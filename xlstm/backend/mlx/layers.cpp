@@ -19,6 +19,13 @@ mx::array transposed_tensor(const TensorView& view, WeightUploader& uploader) {
   return evaluated(mx::transpose(uploader.tensor(view)));
 }
 
+mx::array relu(const mx::array& x) { return mx::maximum(x, mx::array(0.0f)); }
+
+mx::array selu(const mx::array& x) {
+  const mx::array alpha(1.6732632423543772f), scale(1.0507009873554805f), zero(0.0f);  // arXiv:1706.02515
+  return scale * mx::where(x < zero, alpha * mx::expm1(x), x);
+}
+
 mx::array gelu(const mx::array& x) {
   const mx::array half(0.5f), one(1.0f);
   return half * x * (one + mx::erf(x * mx::array(1.0f / std::numbers::sqrt2_v<float>)));
@@ -41,9 +48,13 @@ mx::array activate(config::Activation activation, const mx::array& x) {
     case config::Activation::gelu:
       return gelu(x);
     case config::Activation::relu:
-      return mx::maximum(x, mx::array(0.0f));
+      return relu(x);
+    case config::Activation::relu_squared:
+      return mx::square(relu(x));
     case config::Activation::silu:
       return silu(x);
+    case config::Activation::selu:
+      return selu(x);
     case config::Activation::tanh:
       return mx::tanh(x);
     case config::Activation::sigmoid:

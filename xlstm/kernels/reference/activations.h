@@ -30,6 +30,20 @@ T gelu(T x) {
   return x / 2 * (1 + std::erf(x / std::sqrt(T(2))));
 }
 
+/// Keeps NaN.
+template <class T>
+T relu(T x) {
+  return x < 0 ? 0 : x;
+}
+
+/// scale * (x above zero, alpha * (exp(x) - 1) below): arXiv:1706.02515, whose constants make it keep mean 0 and
+/// variance 1.
+template <class T>
+T selu(T x) {
+  const T alpha = T(1.6732632423543772848170429916717L), scale = T(1.0507009873554804934193349852946L);
+  return scale * (x < 0 ? alpha * std::expm1(x) : x);
+}
+
 /// cap * tanh(x / cap): the caps of gates and logits (reference 0.1).
 template <class T>
 T soft_cap(T x, T cap) {

@@ -1,13 +1,16 @@
 // The cells and layers against golden vectors in double precision, and the chunkwise form against the recurrent one.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
+#include <utility>
 #include <vector>
 
 #include "xlstm/backend/mlx/layers.h"
 #include "xlstm/backend/mlx/mlstm_cell.h"
 #include "xlstm/backend/mlx/slstm_cell.h"
 #include "xlstm/base/random.h"
+#include "xlstm/kernels/reference/activations.h"
 
 namespace xlstm::backend::mlx {
 namespace {
@@ -195,6 +198,29 @@ TEST(MlxLayers, ConvolutionInPiecesIsTheWhole) {
 TEST(MlxLayers, GeluIsTheErfForm) {
   expect_near(activate(config::Activation::gelu, from({-1, 0.5f, 2}, {3})), {-0.158655254f, 0.345731230f, 1.954499736f},
               1e-6f, "gelu");
+}
+
+TEST(MlxLayers, ActivationsAreThoseOfTheOracle) {
+  namespace reference = kernels::reference;
+  using config::Activation;
+  const std::vector<std::pair<Activation, double (*)(double)>> kinds{
+      {Activation::gelu, reference::gelu<double>},
+      {Activation::relu, reference::relu<double>},
+      {Activation::relu_squared, [](double x) { return reference::relu(x) * reference::relu(x); }},
+      {Activation::silu, reference::silu<double>},
+      {Activation::selu, reference::selu<double>},
+      {Activation::tanh, [](double x) { return std::tanh(x); }},
+      {Activation::sigmoid, reference::sigmoid<double>},
+      {Activation::identity, [](double x) { return x; }}};
+  const Values x{-30, -2, -1, -1e-3f, 0, 1e-3f, 0.5f, 1, 3, 30};
+  for (const auto& [kind, oracle] : kinds) {
+    const Values y = values_of(activate(kind, from(x, {10})));
+    for (std::size_t i = 0; i < x.size(); ++i) {
+      const double expected = oracle(x[i]);
+      EXPECT_NEAR(y[i], expected, 1e-6 * std::max(1.0, std::abs(expected)))
+          << config::activation_name(kind) << " of " << x[i];
+    }
+  }
 }
 
 }  // namespace
