@@ -50,5 +50,6 @@ function(xlstm_test path)
   target_link_libraries(${target} PRIVATE xlstm_options ${ARGN} GTest::gmock GTest::gtest_main rapidcheck)
   target_compile_definitions(${target} PRIVATE XLSTM_SOURCE_DIR="${PROJECT_SOURCE_DIR}" XLSTM_BINARY_DIR="${PROJECT_BINARY_DIR}")
   gtest_discover_tests(${target} TEST_PREFIX "${target}." DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60
+    NO_PRETTY_VALUES  # names as GoogleTest has them: how a value prints may be its bytes, addresses among them
     PROPERTIES LABELS ${kind} TIMEOUT 600)
 endfunction()

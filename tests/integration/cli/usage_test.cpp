@@ -3,8 +3,10 @@
 
 #include <gtest/gtest.h>
 
+#include <cctype>
 #include <fstream>
 #include <map>
+#include <ostream>
 
 #include "tests/integration/cli/process.h"
 
@@ -26,12 +28,26 @@ std::string name_of(const Arguments& arguments) {
   return text;
 }
 
+/// "--top-k -1" -> "top_k_minus1": letters, digits and _ are all that a test's name may hold.
+std::string test_name(const testing::TestParamInfo<Misuse>& test) {
+  std::string name;
+  for (const std::string& argument : test.param.arguments) {
+    const std::string word = argument.starts_with("--") ? argument.substr(2) : argument;
+    if (!name.empty()) name += '_';
+    if (word.empty()) name += "empty";
+    for (std::size_t i = 0; i < word.size(); ++i) {
+      const bool sign = word[i] == '-' && i + 1 < word.size() && std::isdigit(word[i + 1]) != 0;
+      name += std::isalnum(word[i]) != 0 ? std::string(1, word[i]) : sign ? "minus" : "_";
+    }
+  }
+  return name.empty() ? "nothing" : name;
+}
+
+void PrintTo(const Misuse& misuse, std::ostream* out) { *out << "xlstm " << name_of(misuse.arguments); }
+
 class Usage : public testing::TestWithParam<Misuse> {};
 
-TEST_P(Usage, EndsInOneClearLine) {
-  SCOPED_TRACE(name_of(GetParam().arguments));
-  expect_refused(run(GetParam().arguments), GetParam().exit_code, GetParam().says);
-}
+TEST_P(Usage, EndsInOneClearLine) { expect_refused(run(GetParam().arguments), GetParam().exit_code, GetParam().says); }
 
 INSTANTIATE_TEST_SUITE_P(
     CommandLine, Usage,
@@ -51,7 +67,8 @@ INSTANTIATE_TEST_SUITE_P(
                     Misuse{{"dump", "--tokens", "1"}, {"--output", "required"}},
                     Misuse{{"perplexity"}, {"--file", "required"}}, Misuse{{"completion"}, {"SHELL", "required"}},
                     Misuse{{"completion", "tcsh"}, {"bash, zsh, fish", "'tcsh'"}},
-                    Misuse{{"--config", "no-such-file.toml", "info"}, {"no-such-file.toml"}, 3}));
+                    Misuse{{"--config", "no-such-file.toml", "info"}, {"no-such-file.toml"}, 3}),
+    test_name);
 
 INSTANTIATE_TEST_SUITE_P(
     Numbers, Usage,
@@ -93,7 +110,8 @@ INSTANTIATE_TEST_SUITE_P(
         Misuse{{"bench", "--synthetic", "165m", "--dtype", "int8"}, {"--dtype", "bfloat16", "'int8'"}},
         Misuse{{"bench", "--synthetic", "165m", "--model", "x"}, {"--synthetic", "both"}},
         Misuse{{"bench", "--write", "x"}, {"--write", "--synthetic"}},
-        Misuse{{"bench", "--dtype", "float16"}, {"--dtype", "bfloat16", "float16"}}));
+        Misuse{{"bench", "--dtype", "float16"}, {"--dtype", "bfloat16", "float16"}}),
+    test_name);
 
 INSTANTIATE_TEST_SUITE_P(
     Models, Usage,
@@ -106,7 +124,8 @@ INSTANTIATE_TEST_SUITE_P(
                     Misuse{{"perplexity", "--file", "."}, {"directory"}, 3},
                     Misuse{{"generate", "--prompt-file", "no-such-file"}, {"no-such-file"}, 3},
                     Misuse{{"info", "--backend", "abacus"}, {"backend", "abacus"}},
-                    Misuse{{"dump", "--tokens", "0", "--output", "no/such/directory/x"}, {"no/such/directory/x"}, 70}));
+                    Misuse{{"dump", "--tokens", "0", "--output", "no/such/directory/x"}, {"no/such/directory/x"}, 70}),
+    test_name);
 
 TEST(Usage, ErrorsOfReportsAreLinesTooNotJson) {
   expect_refused(run({"info", "--json", "--model", "no/such/model"}), 3, {"no/such/model"});

@@ -5,6 +5,8 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
+#include <algorithm>
+#include <cctype>
 #include <cfloat>
 #include <cmath>
 #include <limits>
@@ -319,6 +321,15 @@ struct Refusal {
 
 void PrintTo(const Refusal& refusal, std::ostream* out) { *out << refusal.message; }
 
+/// "[top_k] expected ... but got -1" -> "top_k__1": letters, digits and _ are all that a test's name may hold.
+std::string test_name(const testing::TestParamInfo<Refusal>& test) {
+  const std::string message = test.param.message, got = "but got ";
+  std::string name = message.substr(1, message.find(']') - 1) + '_' + message.substr(message.rfind(got) + got.size());
+  std::replace_if(
+      name.begin(), name.end(), [](unsigned char c) { return std::isalnum(c) == 0; }, '_');
+  return name;
+}
+
 class Validate : public testing::TestWithParam<Refusal> {};
 
 TEST_P(Validate, NamesFieldExpectedAndFound) {
@@ -358,9 +369,11 @@ INSTANTIATE_TEST_SUITE_P(
                 [](SamplingParams& p) {
                   p.logit_bias = {{1, kInf}};
                 }},
-        Refusal{"[logit_bias] expected finite numbers or -inf but got nan", [](SamplingParams& p) {
+        Refusal{"[logit_bias] expected finite numbers or -inf but got nan",
+                [](SamplingParams& p) {
                   p.logit_bias = {{1, kNan}};
-                }}));
+                }}),
+    test_name);
 
 TEST(Validate, AcceptsTheDefaultsAndTheLimits) {
   EXPECT_NO_THROW(validate({}));
