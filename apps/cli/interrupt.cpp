@@ -10,7 +10,7 @@
 namespace xlstm::cli {
 namespace {
 
-enum Manner : int { kExits, kAsksOnce, kAsks };
+constexpr int kExits = 0, kAsksOnce = 1, kAsks = 2;  // what Ctrl-C does
 
 std::atomic<bool> g_interrupted{false};
 std::atomic<int> g_manner{kExits};
