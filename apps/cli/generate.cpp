@@ -13,6 +13,7 @@
 #include "apps/cli/standard_output.h"
 #include "apps/cli/units.h"
 #include "apps/cli/verbs.h"
+#include "xlstm/base/log.h"
 #include "xlstm/engine/machine.h"
 
 namespace xlstm::cli {
@@ -107,6 +108,7 @@ int run(const Options& options) {
 
   engine::Session session = engine->new_session();
   const InterruptScope interrupt;
+  log(LogLevel::info, fmt::format("reading {} tokens; Ctrl-C stops", request.prompt.size()));
   ProgressBar bar("reading the prompt", 1.0);
   const Result result = engine->generate(session, request, make_callbacks(options, bar, interrupt));
   bar.clear();

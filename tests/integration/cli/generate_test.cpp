@@ -170,7 +170,7 @@ TEST(Generate, CtrlCStopsCleanlyWith130) {
 
 TEST(Generate, CtrlCWithJsonStillGivesTheObject) {
   Process process({"--verbose", "generate", "--prompt", "x", "--ignore-eos", "--max-tokens", "-1", "--json"});
-  usleep(500'000);
+  ASSERT_TRUE(process.wait_for_error("Ctrl-C stops"));
   process.send_signal(SIGINT);
   const Outcome outcome = process.finish();
   EXPECT_EQ(outcome.exit_code, 130);

@@ -127,6 +127,14 @@ bool Process::wait_for_output(std::string_view text) {
   return true;
 }
 
+bool Process::wait_for_error(std::string_view text) {
+  const auto deadline = Clock::now() + kPatience;
+  while (err_text_.find(text) == std::string::npos) {
+    if (!read_some(deadline)) return false;
+  }
+  return true;
+}
+
 Outcome Process::finish() {
   close_fd(in_);
   const auto deadline = Clock::now() + kPatience;

@@ -42,6 +42,8 @@ class Process {
   /// Reads standard output until `text` comes, after what earlier calls waited for; false when the program ends or four
   /// minutes pass before.
   bool wait_for_output(std::string_view text);
+  /// The same on standard error, from its beginning.
+  bool wait_for_error(std::string_view text);
   /// Reads both streams to their end and waits for the program, which is killed after four minutes.
   Outcome finish();
 
