@@ -76,12 +76,16 @@ void apply(std::string_view name) {
   g_amx_in_use = amx;
 }
 
+// A wrong name is an error at every use. No std::call_once: a thread sanitizer hangs in it after an exception.
 void apply_environment_once() {
-  static std::once_flag once;
-  std::call_once(once, [] {
-    const char* forced = std::getenv("XLSTM_CPU_TARGET");
-    apply(forced != nullptr ? forced : "");
-  });
+  static std::atomic<bool> applied{false};
+  if (applied.load(std::memory_order_acquire)) return;
+  static std::mutex mutex;
+  const std::lock_guard lock(mutex);
+  if (applied) return;
+  const char* forced = std::getenv("XLSTM_CPU_TARGET");
+  apply(forced != nullptr ? forced : "");
+  applied.store(true, std::memory_order_release);
 }
 
 }  // namespace

@@ -75,10 +75,10 @@ void micro_gemm(const Tile& t) {
 #else
 // Sum s is row s / kWide, vector s % kWide of the P panels. Named variables and not an array: an array would live in
 // memory.
-#define XLSTM_FOR_SUMS(X)                                                                                              \
-  X(0)                                                                                                                 \
-  X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14) X(15) X(16) X(17) X(18) X(19) X(20) X(21) \
-      X(22) X(23)
+// clang-format off
+#define XLSTM_FOR_SUMS(X) \
+  X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14) X(15) X(16) X(17) X(18) X(19) X(20) X(21) X(22) X(23)
+// clang-format on
 
 template <int R, int P, Strides S>
 void micro_gemm(const Tile& t) {
