@@ -12,6 +12,10 @@ speed() { # NAME FLAG...: xlstm bench, kept as NAME
 speed bard-8m --model models/bard-8m
 speed 165m-bfloat16 --synthetic 165m --dtype bfloat16
 speed 1.3b-bfloat16 --synthetic 1.3b --dtype bfloat16
+for target in $("$build/bin/xlstm" info --json | python3 -c 'import json, sys; print(*json.load(sys.stdin)["cpu_targets"])'); do
+  XLSTM_CPU_TARGET=$target tools/record.py "kernels-$target" "$build/bin/kernels_bench" --benchmark_min_time=0.2
+done
 if [ -x "$build/bin/mlx_gemm_openblas" ]; then # built with the MLX backends
+  tools/record.py backends bench/backends.py --engine "$build/bin/xlstm"
   tools/record.py mlx-gemm bench/mlx_gemm/run.sh "$build"
 fi
