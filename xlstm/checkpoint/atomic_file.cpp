@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstring>
 #include <string>
+#include <system_error>
 
 #include "xlstm/checkpoint/refuse.h"
 
@@ -28,8 +29,14 @@ std::filesystem::path temporary_name(const std::filesystem::path& path) {
 }  // namespace
 
 AtomicFile::AtomicFile(const std::filesystem::path& path) : path_(path), temporary_(temporary_name(path)) {
+  std::error_code none;
+  const std::filesystem::file_status status = std::filesystem::status(path, none);
+  if (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status)) {
+    refuse(ErrorCode::invalid_argument, path.string(), "expected a file to write but got ",
+           std::filesystem::is_directory(status) ? "a directory" : "a device or a pipe");
+  }
   fd_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-  if (fd_ < 0) fail_with_errno("create");
+  if (fd_ < 0) fail_with_errno(ErrorCode::not_found, "create a file");
 }
 
 AtomicFile::~AtomicFile() {
@@ -43,14 +50,14 @@ void AtomicFile::write(std::span<const std::byte> bytes) {
   while (!bytes.empty()) {
     const ssize_t written = ::write(fd_, bytes.data(), std::min(bytes.size(), kMaxWrite));
     if (written < 0 && errno == EINTR) continue;
-    if (written <= 0) fail_with_errno("write");
+    if (written <= 0) fail_with_errno(ErrorCode::internal, "write");
     bytes = bytes.subspan(static_cast<std::size_t>(written));
   }
 }
 
 void AtomicFile::commit() {
-  if (::fsync(fd_) != 0) fail_with_errno("sync");
-  if (::rename(temporary_.c_str(), path_.c_str()) != 0) fail_with_errno("rename into place");
+  if (::fsync(fd_) != 0) fail_with_errno(ErrorCode::internal, "sync");
+  if (::rename(temporary_.c_str(), path_.c_str()) != 0) fail_with_errno(ErrorCode::internal, "rename into place");
   ::close(fd_);
   fd_ = -1;
   // The rename itself is durable once the directory is; a file system that cannot sync one has still renamed.
@@ -60,8 +67,8 @@ void AtomicFile::commit() {
   ::close(directory);
 }
 
-void AtomicFile::fail_with_errno(const char* action) const {
-  refuse(ErrorCode::internal, path_.string(), "cannot ", action, ": ", std::strerror(errno));
+void AtomicFile::fail_with_errno(ErrorCode code, const char* action) const {
+  refuse(code, path_.string(), "expected to ", action, " but got: ", std::strerror(errno));
 }
 
 }  // namespace xlstm::checkpoint

@@ -5,10 +5,14 @@
 #include <filesystem>
 #include <span>
 
+#include "xlstm/base/error.h"
+
 namespace xlstm::checkpoint {
 
 /// Writes to a hidden neighbour of `path`; commit() syncs it and renames it into place. Destroyed without commit,
-/// nothing is left and the old file is untouched. Errors: internal, naming path and reason.
+/// nothing is left and the old file is untouched. Errors, naming path and reason: invalid_argument where something
+/// other than a regular file is (a device would be replaced by one), not_found when no file can be made there, else
+/// internal.
 class AtomicFile {
  public:
   explicit AtomicFile(const std::filesystem::path& path);
@@ -20,7 +24,7 @@ class AtomicFile {
   void commit();
 
  private:
-  [[noreturn]] void fail_with_errno(const char* action) const;
+  [[noreturn]] void fail_with_errno(ErrorCode code, const char* action) const;
 
   std::filesystem::path path_;
   std::filesystem::path temporary_;

@@ -52,8 +52,8 @@ SafetensorsFile parse_safetensors(
 SafetensorsFile open_safetensors(const std::filesystem::path& path);
 
 /// Writes tensors in the order given (data 64-byte aligned in the file by header padding), fsync, then renames into
-/// place. Errors: invalid_argument (a name that is duplicate, too long or not UTF-8), internal (write failed: names
-/// path and reason); the old file is then untouched.
+/// place. Errors: invalid_argument (a name that is duplicate, too long or not UTF-8), those of AtomicFile; the old
+/// file is then untouched.
 void write_safetensors(const std::filesystem::path& path, std::span<const TensorView> tensors,
                        const std::map<std::string, std::string>& metadata);
 

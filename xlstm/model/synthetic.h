@@ -44,7 +44,7 @@ inline constexpr std::size_t kMaxShardBytes = 5'000'000'000;
 
 /// Writes a large-architecture model as a Hugging Face checkpoint: config.json, model.safetensors or shards + index.
 /// The directory is made; files of the same names are replaced. Errors: unsupported (a network that this layout cannot
-/// express), invalid_argument (other weight files lie there and would be mixed in), internal (a write failed).
+/// express), invalid_argument (other weight files lie there and would be mixed in), those of checkpoint::AtomicFile.
 void write_huggingface(const Model& model, const std::filesystem::path& directory,
                        std::size_t max_shard_bytes = kMaxShardBytes);
 

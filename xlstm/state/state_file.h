@@ -23,7 +23,7 @@ struct StateFile {
 };
 
 /// Written whole or not at all. Tensors: "state.<name>" per StateSpec entry, and "ids" int32 [N].
-/// Errors: internal (a NaN or infinity in the state; the write failed).
+/// Errors: internal (a NaN or infinity in the state), those of checkpoint::AtomicFile.
 void save_state(const std::filesystem::path& path, const config::StateSpec& spec, const StateFile& file);
 
 /// Padding of the slot is zero. Unknown metadata and tensors named "ext.*" are left to later versions and ignored.

@@ -1,6 +1,7 @@
 // xlstm chat as a process: scripted through a pipe, and typed at a pseudo-terminal.
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <chrono>
 #include <csignal>
@@ -95,7 +96,16 @@ TEST(Chat, WrongCommandsEndAScriptInOneLine) {
   expect_refused(run(chat(), "/save\n"), 2, {"/save", "file name"});
   expect_refused(run(chat(), "/reset now\n"), 2, {"/reset", "now"});
   expect_refused(run(chat(), "/load no/such/file\n"), 3, {"no/such/file"});
-  expect_refused(run(chat(), "/save no/such/directory/file\n"), 70, {"no/such/directory/file"});
+  expect_refused(run(chat(), "/save no/such/directory/file\n"), 3, {"no/such/directory/file"});
+  expect_refused(run(chat(), "/save .\n"), 2, {"a directory"});
+}
+
+TEST(Chat, SaveDoesNotReplaceADevice) {
+  const ScratchDirectory scratch;
+  const std::filesystem::path pipe = scratch / "pipe";
+  ASSERT_EQ(mkfifo(pipe.c_str(), 0600), 0);
+  expect_refused(run(chat(), "/save " + pipe.string() + "\n"), 2, {pipe.string(), "a device or a pipe"});
+  EXPECT_TRUE(std::filesystem::is_fifo(pipe));
 }
 
 TEST(Chat, ADamagedStateFileIsRefused) {

@@ -124,7 +124,8 @@ INSTANTIATE_TEST_SUITE_P(
                     Misuse{{"perplexity", "--file", "."}, {"directory"}, 3},
                     Misuse{{"generate", "--prompt-file", "no-such-file"}, {"no-such-file"}, 3},
                     Misuse{{"info", "--backend", "abacus"}, {"backend", "abacus"}},
-                    Misuse{{"dump", "--tokens", "0", "--output", "no/such/directory/x"}, {"no/such/directory/x"}, 70}),
+                    Misuse{{"dump", "--tokens", "0", "--output", "no/such/directory/x"}, {"no/such/directory/x"}, 3},
+                    Misuse{{"dump", "--tokens", "0", "--output", "."}, {"a directory"}}),
     test_name);
 
 TEST(Usage, ErrorsOfReportsAreLinesTooNotJson) {

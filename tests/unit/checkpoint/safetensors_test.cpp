@@ -137,10 +137,27 @@ TEST_F(SafetensorsTest, AMissingDirectoryIsAClearError) {
     write_safetensors(path("no/such/file"), {}, {});
     FAIL() << "it was written";
   } catch (const Error& error) {
-    EXPECT_EQ(error.code(), ErrorCode::internal);
+    EXPECT_EQ(error.code(), ErrorCode::not_found);
     EXPECT_NE(std::string(error.what()).find("no/such/file"), std::string::npos) << error.what();
     EXPECT_NE(std::string(error.what()).find("No such file"), std::string::npos) << error.what();
   }
+}
+
+TEST_F(SafetensorsTest, WhatIsNoRegularFileIsNotReplaced) {
+  ASSERT_EQ(::mkfifo(path("pipe").c_str(), 0600), 0);
+  std::filesystem::create_directory(path("directory"));
+  for (const auto& [name, what] : {std::pair("pipe", "a device or a pipe"), std::pair("directory", "a directory")}) {
+    const std::filesystem::file_type before = std::filesystem::status(path(name)).type();
+    try {
+      write_safetensors(path(name), {}, {});
+      ADD_FAILURE() << "it was written: " << name;
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ErrorCode::invalid_argument) << error.what();
+      EXPECT_NE(std::string(error.what()).find(what), std::string::npos) << error.what();
+    }
+    EXPECT_EQ(std::filesystem::status(path(name)).type(), before) << name;
+  }
+  EXPECT_EQ(count_files(), 2u);
 }
 
 // A full disk is played by the limit on file sizes, which is per process: hence the child.
@@ -159,7 +176,8 @@ TEST_F(SafetensorsTest, AWriteThatFailsHalfWayLeavesTheOldFile) {
     try {
       write_safetensors(path("a"), new_tensors, {});
     } catch (const Error& error) {
-      const bool named = std::string(error.what()).find("cannot write: File too large") != std::string::npos;
+      const bool named =
+          std::string(error.what()).find("expected to write but got: File too large") != std::string::npos;
       ::_exit(error.code() == ErrorCode::internal && named ? 42 : 1);
     }
     ::_exit(0);
