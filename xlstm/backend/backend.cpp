@@ -9,7 +9,8 @@ namespace {
 
 void check_token(const model::Model& model, TokenId token) {
   if (token < 0 || token >= model.config.vocab_size) {
-    fail(ErrorCode::invalid_argument, "token", "id must be in [0, ", model.config.vocab_size, ") but is ", token);
+    fail(ErrorCode::invalid_argument, "token", "expected an id from 0 to ", model.config.vocab_size - 1, " but got ",
+         token);
   }
 }
 

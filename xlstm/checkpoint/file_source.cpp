@@ -49,7 +49,7 @@ std::unique_ptr<FileSource> open_directory(const fs::path& directory) {
   std::error_code error;
   const fs::file_status status = fs::status(directory, error);
   if (status.type() == fs::file_type::not_found) {
-    refuse(ErrorCode::not_found, directory.string(), "expected a checkpoint's directory but there is none");
+    refuse(ErrorCode::not_found, directory.string(), "expected a checkpoint's directory but got none");
   }
   if (!fs::is_directory(status)) {
     refuse(ErrorCode::not_found, directory.string(), "expected a checkpoint's directory but got ",

@@ -32,16 +32,18 @@ class Descriptor {
 
 Bytes map_file(const std::filesystem::path& path) {
   const Descriptor file(path);
-  if (file.get() < 0) refuse(ErrorCode::not_found, path.string(), "cannot open: ", std::strerror(errno));
+  if (file.get() < 0)
+    refuse(ErrorCode::not_found, path.string(), "expected a readable file but got: ", std::strerror(errno));
   struct stat status = {};
-  if (::fstat(file.get(), &status) != 0) refuse_corrupt(path.string(), "cannot read: ", std::strerror(errno));
+  if (::fstat(file.get(), &status) != 0)
+    refuse_corrupt(path.string(), "expected a readable file but got: ", std::strerror(errno));
   if (S_ISDIR(status.st_mode)) refuse_corrupt(path.string(), "expected a file but got a directory");
   if (!S_ISREG(status.st_mode)) refuse_corrupt(path.string(), "expected a regular file but got a device or a pipe");
   const auto size = static_cast<std::size_t>(status.st_size);
   if (size == 0) return {};
   void* data = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file.get(), 0);
   if (data == MAP_FAILED)
-    refuse(ErrorCode::overloaded, path.string(), "cannot map ", size, " bytes: ", std::strerror(errno));
+    refuse(ErrorCode::overloaded, path.string(), "expected to map ", size, " bytes but got: ", std::strerror(errno));
   std::shared_ptr<const void> owner(data, [size](void* mapped) { ::munmap(mapped, size); });
   return {{static_cast<const std::byte*>(data), size}, std::move(owner)};
 }

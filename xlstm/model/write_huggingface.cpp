@@ -201,7 +201,7 @@ void refuse_other_weights(const fs::path& directory, const std::vector<std::stri
     const std::string name = entry.path().filename().string();
     const bool is_weights = name.ends_with(".safetensors") || (name == kIndexName && names.size() == 1);
     if (is_weights && std::find(names.begin(), names.end(), name) == names.end()) {
-      fail(ErrorCode::invalid_argument, directory.string(), "expected a directory without other weights but found ",
+      fail(ErrorCode::invalid_argument, directory.string(), "expected a directory without other weights but got ",
            name);
     }
   }

@@ -75,20 +75,20 @@ class Reader {
     const auto found = file_.metadata.find(key);
     if (found == file_.metadata.end()) {
       checkpoint::refuse(ErrorCode::corrupt_file, where_, "expected metadata \"", key,
-                         "\" of a saved state but found none");
+                         "\" of a saved state but got none");
     }
     return found->second;
   }
 
   void require(const std::string& key, const std::string& expected) const {
     if (metadata(key) != expected) {
-      checkpoint::refuse(ErrorCode::invalid_argument, where_, key, ": expected ", expected, " but the file has ",
+      checkpoint::refuse(ErrorCode::invalid_argument, where_, key, ": expected ", expected, " but got ",
                          checkpoint::one_line(metadata(key)));
     }
   }
 
   [[noreturn]] void damaged(const std::string& what, const std::string& expected, const std::string& found) const {
-    checkpoint::refuse(ErrorCode::corrupt_file, where_, what, ": expected ", expected, " but found ",
+    checkpoint::refuse(ErrorCode::corrupt_file, where_, what, ": expected ", expected, " but got ",
                        checkpoint::one_line(found));
   }
 
@@ -99,14 +99,14 @@ class Reader {
                                      [&n = name](const StateTensor& tensor) { return tensor_name(tensor) == n; });
       if (!known)
         checkpoint::refuse(ErrorCode::corrupt_file, where_, "tensor ", checkpoint::one_line(name),
-                           ": expected only tensors of the state but found it");
+                           ": expected only tensors of the state but got it");
     }
   }
 
   const TensorView& tensor(const std::string& name, DType dtype) const {
     const auto found = file_.tensors.find(name);
     if (found == file_.tensors.end())
-      checkpoint::refuse(ErrorCode::corrupt_file, where_, "expected tensor ", name, " but found none");
+      checkpoint::refuse(ErrorCode::corrupt_file, where_, "expected tensor ", name, " but got none");
     if (found->second.dtype != dtype) {
       damaged("dtype of tensor " + name, std::string(dtype_name(dtype)), std::string(dtype_name(found->second.dtype)));
     }
@@ -127,7 +127,7 @@ class Reader {
       const TensorView& view = tensor(tensor_name(entry), DType::float32);
       if (view.shape != entry.shape) {
         checkpoint::refuse(ErrorCode::invalid_argument, where_, "shape of tensor ", tensor_name(entry), ": expected ",
-                           shape_to_string(entry.shape), " but the file has ", shape_to_string(view.shape));
+                           shape_to_string(entry.shape), " but got ", shape_to_string(view.shape));
       }
       if (entry.size != 0) std::memcpy(slot.data() + entry.offset, view.data, view.nbytes());
     }

@@ -87,7 +87,7 @@ class SpecReader {
   }
   const json& member(const json& object, const char* key, std::string_view path) const {
     const json& value = get(object, key);
-    if (value.is_null()) corrupt(path, ": expected a value but there is none");
+    if (value.is_null()) corrupt(path, ": expected a value but got none");
     return value;
   }
   bool boolean(const json& object, const char* key, std::string_view path) const {

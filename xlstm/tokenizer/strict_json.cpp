@@ -31,13 +31,13 @@ class StrictBuilder : public nlohmann::json_sax<json> {
   bool end_array() override { return close(); }
   bool key(string_t& name) override {
     if (open_.back()->contains(name)) {
-      fail(ErrorCode::corrupt_file, name_, "expected each key once in an object but found ", in_quotes(name), " twice");
+      fail(ErrorCode::corrupt_file, name_, "expected each key once in an object but got ", in_quotes(name), " twice");
     }
     key_ = std::move(name);
     return true;
   }
   bool parse_error(std::size_t position, const std::string&, const json::exception&) override {
-    fail(ErrorCode::corrupt_file, name_, "expected JSON but found a syntax error at byte ", position);
+    fail(ErrorCode::corrupt_file, name_, "expected JSON but got a syntax error at byte ", position);
   }
 
  private:
@@ -49,7 +49,7 @@ class StrictBuilder : public nlohmann::json_sax<json> {
   bool open(json value) {
     open_.push_back(&place(std::move(value)));
     if (open_.size() > kMaxDepth) {
-      fail(ErrorCode::corrupt_file, name_, "expected at most ", kMaxDepth, " nested levels of JSON but found more");
+      fail(ErrorCode::corrupt_file, name_, "expected at most ", kMaxDepth, " nested levels of JSON but got more");
     }
     return true;
   }
@@ -59,7 +59,7 @@ class StrictBuilder : public nlohmann::json_sax<json> {
   }
   json& place(json value) {
     if (++num_values_ > kMaxValues) {
-      fail(ErrorCode::corrupt_file, name_, "expected at most ", kMaxValues, " JSON values but found more");
+      fail(ErrorCode::corrupt_file, name_, "expected at most ", kMaxValues, " JSON values but got more");
     }
     if (open_.empty()) return root_ = std::move(value);
     json& parent = *open_.back();

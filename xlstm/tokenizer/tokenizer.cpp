@@ -59,7 +59,7 @@ std::unique_ptr<Tokenizer> load_tokenizer(const std::filesystem::path& tokenizer
   const std::string name = tokenizer_json.string();
   std::error_code error;
   if (!std::filesystem::is_regular_file(tokenizer_json, error)) {
-    fail(ErrorCode::not_found, name, "expected a tokenizer.json but there is no such file");
+    fail(ErrorCode::not_found, name, "expected a tokenizer.json but got no such file");
   }
   std::ifstream file(tokenizer_json, std::ios::binary);
   if (!file) fail(ErrorCode::not_found, name, "expected a file that can be read but opening it failed");

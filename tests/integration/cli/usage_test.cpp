@@ -102,7 +102,7 @@ INSTANTIATE_TEST_SUITE_P(
         Misuse{{"generate", "--prompt-ids", "1,x"}, {"--prompt-ids", "'x'"}},
         Misuse{{"generate", "--prompt-ids", ""}, {"--prompt-ids"}},
         Misuse{{"generate", "--prompt-ids", "1,-2"}, {"--prompt-ids", "'-2'"}},
-        Misuse{{"generate", "--prompt-ids", "4096"}, {"4096"}},
+        Misuse{{"generate", "--prompt-ids", "4096"}, {"expected an id from 0 to 4095 but got 4096"}},
         Misuse{{"dump", "--tokens", "0;1", "--output", "x"}, {"--tokens", "'0;1'"}},
         Misuse{{"bench", "--batch", "0"}, {"--batch", "from 1"}},
         Misuse{{"bench", "--repeats", "0"}, {"--repeats", "from 1"}},

@@ -58,7 +58,7 @@ TEST_F(CheckRowsTest, AcceptsGoodRowsAndNone) {
 
 TEST_F(CheckRowsTest, RefusesIdsOutsideTheVocabulary) {
   for (const TokenId wrong : {-1, 11, std::numeric_limits<TokenId>::max(), std::numeric_limits<TokenId>::min()}) {
-    const std::string id = "must be in [0, 11) but is " + std::to_string(wrong);
+    const std::string id = "expected an id from 0 to 10 but got " + std::to_string(wrong);
     EXPECT_THAT(prefill({0, wrong}, Logits::none, 0), HasSubstr(id));
     EXPECT_THAT(decode(wrong, 11), HasSubstr(id));
   }

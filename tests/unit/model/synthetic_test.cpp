@@ -256,7 +256,7 @@ TEST_P(SyntheticFiles, MayBeWrittenTwiceButNotAmongOtherWeights) {
   write_huggingface(*model, directory_);
   write_huggingface(*make_synthetic(kTiny, GetParam(), 6), directory_);
   EXPECT_TRUE(contents(*load()) == contents(*make_synthetic(kTiny, GetParam(), 6)));
-  expect_error(ErrorCode::invalid_argument, "without other weights but found model.safetensors",
+  expect_error(ErrorCode::invalid_argument, "without other weights but got model.safetensors",
                [&] { write_huggingface(*model, directory_, 20'000); });
 }
 

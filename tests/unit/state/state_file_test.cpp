@@ -159,7 +159,7 @@ TEST_P(StateFileTest, RefusesAnotherModelOrTokenizer) {
   save_state(path_, spec_, file_);
   const std::string saved = file_.model_hash;
   file_.model_hash = hash_hex("another");
-  expect_refused(ErrorCode::invalid_argument, {"model_hash", "expected " + file_.model_hash, "the file has " + saved});
+  expect_refused(ErrorCode::invalid_argument, {"model_hash", "expected " + file_.model_hash, "but got " + saved});
   file_.model_hash = saved;
   file_.tokenizer_hash = hash_hex("another");
   expect_refused(ErrorCode::invalid_argument, {"tokenizer_hash", "expected " + file_.tokenizer_hash});
@@ -167,12 +167,12 @@ TEST_P(StateFileTest, RefusesAnotherModelOrTokenizer) {
 
 TEST_P(StateFileTest, RefusesAnotherFormatVersion) {
   save_changed([](Contents& contents) { contents.metadata["format_version"] = "2"; });
-  expect_refused(ErrorCode::invalid_argument, {"format_version: expected 1 but the file has 2"});
+  expect_refused(ErrorCode::invalid_argument, {"format_version: expected 1 but got 2"});
 }
 
 TEST_P(StateFileTest, RefusesAWrongTokenCountOrHashOfIds) {
   save_changed([](Contents& contents) { contents.metadata["token_count"] = "5"; });
-  expect_refused(ErrorCode::invalid_argument, {"token_count: expected 4 but the file has 5"});
+  expect_refused(ErrorCode::invalid_argument, {"token_count: expected 4 but got 5"});
   save_changed([](Contents& contents) { contents.metadata["ids_hash"] = hash_hex("x"); });
   expect_refused(ErrorCode::invalid_argument, {"ids_hash"});
   const std::vector<TokenId> other = {0, 17, 4095, 18};
@@ -188,9 +188,9 @@ TEST_P(StateFileTest, RefusesMissingMetadataByName) {
     expect_refused(ErrorCode::corrupt_file, {'"' + std::string(key) + '"'});
   }
   save_changed([](Contents& contents) { contents.metadata["format_version"] = "2\n3"; });
-  expect_refused(ErrorCode::invalid_argument, {"the file has 2\\x0a3"});
+  expect_refused(ErrorCode::invalid_argument, {"but got 2\\x0a3"});
   save_changed([](Contents& contents) { contents.metadata["format"] = "pt"; });
-  expect_refused(ErrorCode::corrupt_file, {"format", "expected xlstm-state but found pt"});
+  expect_refused(ErrorCode::corrupt_file, {"format", "expected xlstm-state but got pt"});
 }
 
 TEST_P(StateFileTest, RefusesMissingUnknownOrMistypedTensors) {
@@ -201,7 +201,7 @@ TEST_P(StateFileTest, RefusesMissingUnknownOrMistypedTensors) {
   save_changed([&](Contents& contents) { contents.tensor(first_tensor()).name = "state.other"; });
   expect_refused(ErrorCode::corrupt_file, {"tensor state.other"});
   save_changed([&](Contents& contents) { contents.tensor(first_tensor()).dtype = DType::int32; });
-  expect_refused(ErrorCode::corrupt_file, {"dtype of tensor " + first_tensor(), "expected float32 but found int32"});
+  expect_refused(ErrorCode::corrupt_file, {"dtype of tensor " + first_tensor(), "expected float32 but got int32"});
   save_changed([&](Contents& contents) { contents.tensor("ids").shape = {2, 2}; });
   expect_refused(ErrorCode::corrupt_file, {"shape of tensor ids", "[2, 2]"});
 }

@@ -36,7 +36,7 @@ json sequence(std::initializer_list<json> parts) {
 const std::vector<Case>& cases() {
   static const std::vector<Case> all = {
       {"not an object", [](json& j) { j = 3; }, kCorrupt, "the file: expected a JSON object but got 3"},
-      {"no model", [](json& j) { j.erase("model"); }, kCorrupt, "model: expected a value but there is none"},
+      {"no model", [](json& j) { j.erase("model"); }, kCorrupt, "model: expected a value but got none"},
       {"model is text", [](json& j) { j["model"] = "BPE"; }, kCorrupt, "model: expected an object but got \"BPE\""},
       {"other model", [](json& j) { j["model"]["type"] = "WordPiece"; }, kUnsupported, "\"WordPiece\""},
       {"other version", [](json& j) { j["version"] = "2.0"; }, kUnsupported, "version: expected \"1.0\""},
@@ -226,7 +226,7 @@ TEST(Malformed, TextThatIsNoJson) {
   expect_refusal(good + "x", "trailing text", kCorrupt, "syntax error at byte");
   expect_refusal("{\"version\": \"\xFF\"}", "ill-formed UTF-8", kCorrupt, "syntax error at byte");
   expect_refusal("{\"version\": 1e999}", "number out of range", kCorrupt, "syntax error at byte");
-  expect_refusal(R"({"model": {"a": 1, "a": 2}})", "duplicate key", kCorrupt, "found \"a\" twice");
+  expect_refusal(R"({"model": {"a": 1, "a": 2}})", "duplicate key", kCorrupt, "got \"a\" twice");
   expect_refusal(std::string(1'000'000, '['), "nesting bomb", kCorrupt, "nested levels");
   std::string bomb = "[";
   for (int i = 0; i < 9'000'000; ++i) bomb += "0,";

@@ -105,7 +105,7 @@ void rethrow_as_error() {
   } catch (const Error&) {
     throw;
   } catch (const std::bad_alloc&) {
-    fail(ErrorCode::overloaded, "mlx", "not enough memory");
+    fail(ErrorCode::overloaded, "mlx", "expected enough memory but got none");
   } catch (const std::exception& error) {
     const std::string message = one_line(error.what());
     const bool memory = message.find("[malloc") != std::string::npos;

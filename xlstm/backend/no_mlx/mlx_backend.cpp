@@ -9,7 +9,8 @@ namespace xlstm::backend {
 namespace {
 
 [[noreturn]] void refuse(std::string_view name) {
-  fail(ErrorCode::unsupported, "backend", '"', name, "\" was not built: configure with -DXLSTM_MLX=ON");
+  fail(ErrorCode::unsupported, "backend", "expected a backend that was built but got \"", name,
+       "\": configure with -DXLSTM_MLX=ON");
 }
 
 }  // namespace

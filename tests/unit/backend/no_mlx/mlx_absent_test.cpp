@@ -24,8 +24,10 @@ TEST(MlxAbsent, IsKnown) {
 }
 
 TEST(MlxAbsent, FactoriesSayHowToGetIt) {
-  EXPECT_EQ(refusal(make_mlx_backend), "[backend] \"mlx\" was not built: configure with -DXLSTM_MLX=ON");
-  EXPECT_EQ(refusal(make_mlx_cpu_backend), "[backend] \"mlx-cpu\" was not built: configure with -DXLSTM_MLX=ON");
+  EXPECT_EQ(refusal(make_mlx_backend),
+            "[backend] expected a backend that was built but got \"mlx\": configure with -DXLSTM_MLX=ON");
+  EXPECT_EQ(refusal(make_mlx_cpu_backend),
+            "[backend] expected a backend that was built but got \"mlx-cpu\": configure with -DXLSTM_MLX=ON");
 }
 
 }  // namespace
