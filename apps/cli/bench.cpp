@@ -165,7 +165,7 @@ void add_bench(CLI::App& program, Action& action) {
       ->group("Weights");
   verb.add_option("--write", options->write, "Also write the random weights as a checkpoint, for --model")
       ->type_name("DIR")
-      ->check(not_empty())
+      ->check(not_empty("a name"))
       ->group("Weights");
   add_model_flags(verb, options->model);
   verb.footer(

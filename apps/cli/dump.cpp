@@ -35,7 +35,7 @@ void add_dump(CLI::App& program, Action& action) {
   verb.add_option("-o,--output", options->output,
                   "File to write: logits [T, V] of every position, state.* after the last token, all float32")
       ->type_name("FILE")
-      ->check(not_empty())
+      ->check(not_empty("a name"))
       ->required();
   add_model_flags(verb, options->model);
   verb.footer(

@@ -66,13 +66,24 @@ std::string joined(const std::vector<std::string>& words) {
 /// "--flag=value" -> "--flag".
 std::string flag_of(const std::string& argument) { return argument.substr(0, argument.find('=')); }
 
-/// CLI11's sentences about values, in the form of all the others.
+/// CLI11's sentences about values and files, in the form of all the others.
 std::string in_our_words(const CLI::ParseError& error) {
-  const std::string text = error.what();
-  const std::string flag = text.substr(0, text.find(':'));
+  std::string text = error.what();
+  const auto before = [&](std::string_view end) { return text.substr(0, text.find(end)); };
+  if (dynamic_cast<const CLI::RequiredError*>(&error) != nullptr) {
+    return before(" is required") + ": expected a value but got none";
+  }
   if (dynamic_cast<const CLI::ArgumentMismatch*>(&error) != nullptr) {
-    return flag + (text.find("missing") != text.npos ? ": expected a value but got none"
-                                                     : ": expected only once but got it several times");
+    return before(":") + (text.find("missing") != text.npos ? ": expected a value but got none"
+                                                            : ": expected only once but got it several times");
+  }
+  if (dynamic_cast<const CLI::FileError*>(&error) != nullptr) {
+    return "--config: expected a readable file but got '" + before(" was not readable") + "'";
+  }
+  constexpr std::string_view kOfConfig = "INI was not able to parse ", kOfSection = ".++";
+  if (dynamic_cast<const CLI::ConfigError*>(&error) != nullptr && text.starts_with(kOfConfig)) {
+    const std::string item = before(kOfSection).substr(kOfConfig.size());
+    return "--config: expected [VERB] and its flags in the file but got '" + item + "'";
   }
   const std::size_t equals = text.find(" = ");
   if (dynamic_cast<const CLI::ConversionError*>(&error) != nullptr && equals != text.npos) {
@@ -85,16 +96,22 @@ std::string in_our_words(const CLI::ParseError& error) {
 
 std::string describe(const CLI::App& program, const CLI::App* verb, const CLI::ParseError& error) {
   const std::vector<std::string> unknown = program.remaining(true);
+  const std::string word = unknown.empty() ? "" : unknown.front();
+  const auto flag = [&](const CLI::App& app) {
+    return "expected a flag of " + app.get_name() + " but got '" + word + "'" +
+           suggestion(flag_of(word), flag_names(app));
+  };
   if (verb == nullptr && !unknown.empty()) {
-    const std::string& word = unknown.front();
-    if (word.starts_with("-")) return "unknown flag '" + word + "'" + suggestion(flag_of(word), flag_names(program));
-    return "unknown verb '" + word + "'" + suggestion(word, verb_names(program));
+    if (word.starts_with("-")) return flag(program);
+    const std::string nearest = suggestion(word, verb_names(program));
+    return (nearest.empty() ? "expected a verb (" + joined(verb_names(program)) + ")" : "expected a verb") +
+           " but got '" + word + "'" + nearest;
   }
-  if (verb == nullptr && program.count_all() <= 1) return "expected a verb: " + joined(verb_names(program));
+  if (verb == nullptr && dynamic_cast<const CLI::RequiredError*>(&error) != nullptr) {
+    return "expected a verb (" + joined(verb_names(program)) + ") but got none";
+  }
   if (dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr && !unknown.empty()) {
-    const std::string& word = unknown.front();
-    if (!word.starts_with("-")) return "unexpected argument '" + word + "'";
-    return "unknown flag '" + word + "'" + suggestion(flag_of(word), flag_names(*verb));
+    return word.starts_with("-") ? flag(*verb) : "expected no further argument but got '" + word + "'";
   }
   return in_our_words(error);
 }

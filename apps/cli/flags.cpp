@@ -43,7 +43,7 @@ void add_sampling_flags(CLI::App& verb, sampling::SamplingParams& params) {
 void add_model_flag(CLI::App& verb, ModelFlags& flags) {
   verb.add_option("-m,--model", flags.model, "Directory of a checkpoint; without it the embedded model")
       ->type_name("DIR")
-      ->check(not_empty())
+      ->check(not_empty("a name"))
       ->group("Model");
 }
 
@@ -52,7 +52,7 @@ void add_model_flags(CLI::App& verb, ModelFlags& flags) {
   const std::vector<std::string> backends = backend::backend_names();
   verb.add_option("--backend", flags.backend, "What runs the model")
       ->type_name(backends.size() > 1 ? fmt::format("{}", fmt::join(backends, "|")) : "NAME")
-      ->check(not_empty())
+      ->check(not_empty("a name"))
       ->group("Model")
       ->capture_default_str();
   verb.add_option("--threads", flags.num_threads, "Threads; 0: one for each core this process may use")
@@ -95,7 +95,7 @@ void add_generation_flags(CLI::App& verb, GenerationFlags& flags) {
   verb.add_option("--stop", flags.stop_strings, "End before this text; may be given several times")
       ->type_name("TEXT")
       ->allow_extra_args(false)
-      ->check(not_empty())
+      ->check(not_empty("a text"))
       ->group("Length");
   CLI::Option* ignore =
       verb.add_flag("--ignore-eos", flags.ignore_eos, "Go on after an end-of-text token")->group("Length");

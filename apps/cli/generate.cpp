@@ -131,6 +131,7 @@ void add_generate(CLI::App& program, Action& action) {
   verb.add_option("-p,--prompt", options->prompt, "The text to continue")->type_name("TEXT")->group("Prompt");
   verb.add_option("--prompt-file", options->prompt_file, "The same from a file, byte for byte; - is standard input")
       ->type_name("FILE")
+      ->check(not_empty("a name"))
       ->group("Prompt");
   verb.add_option("--prompt-ids", options->prompt_ids, "Token ids as in 0,17,4: taken as they are, no BOS added")
       ->type_name("IDS")

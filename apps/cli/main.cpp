@@ -11,6 +11,7 @@
 
 #include "apps/cli/exit_codes.h"
 #include "apps/cli/interrupt.h"
+#include "apps/cli/numbers.h"
 #include "apps/cli/verbs.h"
 #include "apps/cli/version.h"
 #include "xlstm/base/log.h"
@@ -100,7 +101,9 @@ int run(int argc, char** argv) {
                            "Print version and commit and exit");
   bool verbose = false;
   program.add_flag("-v,--verbose", verbose, "Notes about loading and running on standard error");
-  program.set_config("--config", "", "Read flags from a TOML file with a [VERB] section")->type_name("FILE");
+  program.set_config("--config", "", "Read flags from a TOML file with a [VERB] section")
+      ->type_name("FILE")
+      ->check(not_empty("a name"));
   program.allow_config_extras(CLI::config_extras_mode::error);
   program.require_subcommand(1);
   program.fallthrough();

@@ -74,8 +74,9 @@ CLI::Validator one_of(std::vector<std::string> words) {
   });
 }
 
-CLI::Validator not_empty() {
-  return validator([](std::string& text) -> std::string { return text.empty() ? refuse("a name", text) : ""; });
+CLI::Validator not_empty(std::string what) {
+  return validator(
+      [what = std::move(what)](std::string& text) -> std::string { return text.empty() ? refuse(what, text) : ""; });
 }
 
 std::vector<TokenId> parse_token_ids(std::string_view text, std::string_view flag) {

@@ -27,8 +27,8 @@ CLI::Validator number_in(const NumberRange& range);
 
 /// One of the words.
 CLI::Validator one_of(std::vector<std::string> words);
-/// Anything but nothing: an unset shell variable must not mean the default.
-CLI::Validator not_empty();
+/// `what` ("a name") and not nothing: an unset shell variable must not mean the default.
+CLI::Validator not_empty(std::string what);
 
 /// "0,17,4" -> ids. Errors: invalid_argument naming `flag` and the part that is not an id.
 std::vector<TokenId> parse_token_ids(std::string_view text, std::string_view flag);

@@ -60,6 +60,7 @@ void add_perplexity(CLI::App& program, Action& action) {
       *program.add_subcommand("perplexity", "How well a model predicts a text, read as one unbroken sequence");
   verb.add_option("-f,--file", options->file, "The text; - is standard input. Special tokens in it are parsed as such")
       ->type_name("FILE")
+      ->check(not_empty("a name"))
       ->required();
   verb.add_option("-n,--max-tokens", options->max_tokens, "Read only so many tokens, BOS included; -1: all")
       ->type_name("N")

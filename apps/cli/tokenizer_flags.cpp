@@ -13,7 +13,7 @@ void add_tokenizer_flags(CLI::App& verb, TokenizerFlags& flags) {
   add_model_flag(verb, flags.model);
   verb.add_option("--tokenizer", flags.tokenizer, "A tokenizer.json instead of a model's")
       ->type_name("FILE")
-      ->check(not_empty())
+      ->check(not_empty("a name"))
       ->group("Model");
 }
 

@@ -51,23 +51,29 @@ TEST_P(Usage, EndsInOneClearLine) { expect_refused(run(GetParam().arguments), Ge
 
 INSTANTIATE_TEST_SUITE_P(
     CommandLine, Usage,
-    testing::Values(Misuse{{}, {"expected a verb", "generate", "completion", "xlstm --help"}},
-                    Misuse{{"generat"}, {"unknown verb 'generat'", "did you mean 'generate'?"}},
-                    Misuse{{"zzzzzz"}, {"unknown verb 'zzzzzz'", "xlstm --help"}},
-                    Misuse{{"--frobnicate"}, {"unknown flag '--frobnicate'"}},
+    testing::Values(Misuse{{}, {"expected a verb (generate", "completion) but got none", "xlstm --help"}},
+                    Misuse{{"generat"}, {"expected a verb but got 'generat'", "did you mean 'generate'?"}},
+                    Misuse{{"zzzzzz"}, {"expected a verb (generate", "but got 'zzzzzz'", "xlstm --help"}},
+                    Misuse{{"--frobnicate"}, {"expected a flag of xlstm but got '--frobnicate'"}},
                     Misuse{{"generate", "--temprature", "1"},
-                           {"[generate]", "'--temprature'", "did you mean '--temperature'?", "--help"}},
-                    Misuse{{"info", "extra"}, {"unexpected argument 'extra'"}},
+                           {"[generate]", "expected a flag of generate but got '--temprature'",
+                            "did you mean '--temperature'?", "--help"}},
+                    Misuse{{"info", "extra"}, {"expected no further argument but got 'extra'"}},
                     Misuse{{"info", "--json=perhaps"}, {"--json: expected", "'perhaps'"}},
                     Misuse{{"generate", "--prompt"}, {"--prompt: expected a value", "xlstm generate --help"}},
                     Misuse{{"generate", "--seed", "1", "--seed", "2", "--prompt", "x"}, {"--seed: expected only once"}},
                     Misuse{{"generate"}, {"--prompt", "--prompt-file", "--prompt-ids", "none"}},
                     Misuse{{"generate", "--prompt", "x", "--prompt-ids", "1"}, {"--prompt", "several"}},
                     Misuse{{"generate", "--prompt", "x", "--model", ""}, {"--model", "expected"}},
-                    Misuse{{"dump", "--tokens", "1"}, {"--output", "required"}},
-                    Misuse{{"perplexity"}, {"--file", "required"}}, Misuse{{"completion"}, {"SHELL", "required"}},
+                    Misuse{{"dump", "--tokens", "1"}, {"--output: expected a value but got none"}},
+                    Misuse{{"perplexity"}, {"--file: expected a value but got none"}},
+                    Misuse{{"completion"}, {"SHELL: expected a value but got none"}},
                     Misuse{{"completion", "tcsh"}, {"bash, zsh, fish", "'tcsh'"}},
-                    Misuse{{"--config", "no-such-file.toml", "info"}, {"no-such-file.toml"}, 3}),
+                    Misuse{{"--config", "no-such-file.toml", "info"},
+                           {"--config: expected a readable file but got 'no-such-file.toml'"},
+                           3},
+                    Misuse{{"--config"}, {"--config: expected a value but got none"}},
+                    Misuse{{"--config", "", "info"}, {"--config: expected a name"}}),
     test_name);
 
 INSTANTIATE_TEST_SUITE_P(
@@ -124,6 +130,9 @@ INSTANTIATE_TEST_SUITE_P(
                     Misuse{{"perplexity", "--file", "."}, {"directory"}, 3},
                     Misuse{{"generate", "--prompt-file", "no-such-file"}, {"no-such-file"}, 3},
                     Misuse{{"info", "--backend", "abacus"}, {"backend", "abacus"}},
+                    Misuse{{"generate", "--prompt-file", ""}, {"--prompt-file: expected a name"}},
+                    Misuse{{"perplexity", "--file", ""}, {"--file: expected a name"}},
+                    Misuse{{"tokenize", "--tokenizer", "."}, {"tokenizer.json"}, 3},
                     Misuse{{"dump", "--tokens", "0", "--output", "no/such/directory/x"}, {"no/such/directory/x"}, 3},
                     Misuse{{"dump", "--tokens", "0", "--output", "."}, {"a directory"}}),
     test_name);
@@ -189,7 +198,8 @@ TEST(Usage, AConfigFileStandsInForFlagsAndTheCommandLineWins) {
   EXPECT_EQ(json_of(run({"--config", file, "info", "--json"}))["layout"], "research");
   EXPECT_EQ(json_of(run({"info", "--config", file, "--json", "--model", bard()}))["layout"], "huggingface");
   std::ofstream(scratch / "bad.toml") << "[info]\nmodle = \"x\"\n";
-  expect_refused(run({"--config", (scratch / "bad.toml").string(), "info"}), 2, {"modle"});
+  expect_refused(run({"--config", (scratch / "bad.toml").string(), "info"}), 2, {"--config", "got 'info.modle'"});
+  expect_refused(run({"--config", (scratch / "").string(), "info"}), 3, {"--config: expected a readable file"});
 }
 
 TEST(Usage, AForcedCpuTargetThatThisMachineLacksIsRefused) {
