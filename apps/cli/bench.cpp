@@ -120,7 +120,7 @@ int run(Options options) {
   const auto engine = load(options);
   if (!options.write.empty()) {
     engine::write_checkpoint(*engine, options.write);
-    fmt::print(stderr, "wrote {}\n", options.write);
+    say(fmt::format("wrote {}\n", options.write));
   }
   const InterruptScope interrupt;
   ProgressBar bar("measuring");

@@ -58,7 +58,7 @@ class Chat {
   }
 
  private:
-  void note(const std::string& text) const { fmt::print(stderr, "({})\n", text); }
+  void note(const std::string& text) const { say(fmt::format("({})\n", text)); }
 
   /// At a terminal a mistake is told and the conversation goes on; in a script it ends the program.
   void respond(const std::string& entry) {
@@ -86,7 +86,7 @@ class Chat {
     if (!wants_file && !file.empty())
       fail(ErrorCode::invalid_argument, name, "expected nothing after it but got '", file, "'");
     if (name == "/quit") return leave();
-    if (name == "/help") return void(std::fputs(kHelp, stderr));
+    if (name == "/help") return say(kHelp);
     if (name == "/reset") return conversation_.reset(), tell("forgotten");
     if (name == "/undo") return undo();
     if (name == "/save") return conversation_.save(file), tell("saved to " + file);

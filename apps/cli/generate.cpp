@@ -68,11 +68,11 @@ nlohmann::ordered_json to_json(const Result& result, std::uint64_t seed) {
 
 void print_summary(const Result& result) {
   const generation::Timings& timings = result.timings;
-  fmt::print(stderr, "prompt {} tokens, {} | generated {} tokens, {} | first token after {:.3f} s | peak memory {}{}\n",
-             timings.prompt_tokens, human_rate(timings.prefill_tokens_per_second()), timings.generated_tokens,
-             human_rate(timings.decode_tokens_per_second()), timings.time_to_first_token_seconds,
-             human_bytes(engine::peak_rss_bytes()),
-             result.finish_reason == FinishReason::cancelled ? " | stopped by Ctrl-C" : "");
+  say(fmt::format("prompt {} tokens, {} | generated {} tokens, {} | first token after {:.3f} s | peak memory {}{}\n",
+                  timings.prompt_tokens, human_rate(timings.prefill_tokens_per_second()), timings.generated_tokens,
+                  human_rate(timings.decode_tokens_per_second()), timings.time_to_first_token_seconds,
+                  human_bytes(engine::peak_rss_bytes()),
+                  result.finish_reason == FinishReason::cancelled ? " | stopped by Ctrl-C" : ""));
 }
 
 /// Streams text or ids while they are made, nothing with --json.

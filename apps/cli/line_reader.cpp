@@ -10,8 +10,8 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cwchar>
-#include <iostream>
 
+#include "apps/cli/standard_output.h"
 #include "apps/cli/terminal.h"
 
 namespace xlstm::cli {
@@ -25,7 +25,7 @@ class PipeReader : public LineReader {
   bool interactive() const noexcept override { return false; }
 
  private:
-  Event read_line(std::string& line, bool) override { return std::getline(std::cin, line) ? Event::line : Event::end; }
+  Event read_line(std::string& line, bool) override { return cli::read_line(line) ? Event::line : Event::end; }
 };
 
 struct EndEditLine {

@@ -1,4 +1,4 @@
-// Standard output, which carries results and nothing else; what cannot be written is an error.
+// The standard streams. Standard output carries results and nothing else; what cannot be written is an error.
 #pragma once
 
 #include <filesystem>
@@ -11,7 +11,13 @@ namespace xlstm::cli {
 void print(std::string_view text);
 void flush_output();
 
+/// To standard error. Where nobody can hear it, nothing is wrong.
+void say(const std::string& text) noexcept;
+
 /// The whole of a file, "-" being standard input. Errors: not_found, with the system's reason.
 std::string read_text(const std::filesystem::path& path);
+
+/// The next line of standard input, without its newline; false at the end. Errors: not_found, with the system's reason.
+bool read_line(std::string& line);
 
 }  // namespace xlstm::cli

@@ -28,7 +28,7 @@ std::shared_ptr<const tokenizer::Tokenizer> load_tokenizer(const TokenizerFlags&
 void for_each_json_line(const std::function<nlohmann::json(const nlohmann::json& line, const std::string& where)>& f) {
   std::ios::sync_with_stdio(false);
   std::string line;
-  for (std::size_t number = 1; std::getline(std::cin, line); ++number) {
+  for (std::size_t number = 1; read_line(line); ++number) {
     const std::string where = "standard input, line " + std::to_string(number);
     const nlohmann::json parsed = nlohmann::json::parse(line, nullptr, /*allow_exceptions=*/false);
     if (parsed.is_discarded()) {

@@ -49,7 +49,8 @@ void close_fd(int& fd) {
 
 }  // namespace
 
-Process::Process(const Arguments& arguments, const Environment& environment, bool terminal, const std::string& output) {
+Process::Process(const Arguments& arguments, const Environment& environment, bool terminal, const std::string& output,
+                 int closed) {
   Arguments command{XLSTM_BINARY_DIR "/bin/xlstm"};
   command.insert(command.end(), arguments.begin(), arguments.end());
   if (terminal) {
@@ -64,6 +65,7 @@ Process::Process(const Arguments& arguments, const Environment& environment, boo
     dup2(in.read_end, STDIN_FILENO);
     dup2(output.empty() ? out.write_end : ::open(output.c_str(), O_WRONLY), STDOUT_FILENO);
     dup2(err.write_end, STDERR_FILENO);
+    if (closed >= 0) ::close(closed);
     execute(command, environment);
   }
   close_fd(in.read_end);
@@ -148,8 +150,8 @@ Outcome Process::finish() {
 }
 
 Outcome run(const Arguments& arguments, const std::string& input, const Environment& environment,
-            const std::string& output) {
-  Process process(arguments, environment, false, output);
+            const std::string& output, int closed) {
+  Process process(arguments, environment, false, output, closed);
   process.write(input);
   return process.finish();
 }

@@ -28,9 +28,9 @@ struct Outcome {
 class Process {
  public:
   /// `terminal`: all three streams are one pseudo-terminal; its output then arrives as `out`.
-  /// `output`: a file in place of the pipe of standard output.
+  /// `output`: a file in place of the pipe of standard output. `closed`: the number of a stream that it starts without.
   explicit Process(const Arguments& arguments, const Environment& environment = {}, bool terminal = false,
-                   const std::string& output = "");
+                   const std::string& output = "", int closed = -1);
   ~Process();
   Process(const Process&) = delete;
   Process& operator=(const Process&) = delete;
@@ -57,9 +57,9 @@ class Process {
   bool echoes_ = false;
 };
 
-/// build/bin/xlstm run to its end with `input` on standard input; `output`: a file to write standard output to.
+/// build/bin/xlstm run to its end with `input` on standard input; `output` and `closed` as for Process.
 Outcome run(const Arguments& arguments, const std::string& input = "", const Environment& environment = {},
-            const std::string& output = "");
+            const std::string& output = "", int closed = -1);
 
 /// Directories of the two models of the repository.
 std::string bard();

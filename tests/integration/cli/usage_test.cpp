@@ -2,6 +2,7 @@
 // asks for).
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <cctype>
 #include <fstream>
@@ -129,10 +130,10 @@ INSTANTIATE_TEST_SUITE_P(
                     Misuse{{"perplexity", "--file", "no-such-file"}, {"no-such-file"}, 3},
                     Misuse{{"perplexity", "--file", "."}, {"directory"}, 3},
                     Misuse{{"generate", "--prompt-file", "no-such-file"}, {"no-such-file"}, 3},
-                    Misuse{{"info", "--backend", "abacus"}, {"backend", "abacus"}},
                     Misuse{{"generate", "--prompt-file", ""}, {"--prompt-file: expected a name"}},
                     Misuse{{"perplexity", "--file", ""}, {"--file: expected a name"}},
                     Misuse{{"tokenize", "--tokenizer", "."}, {"tokenizer.json"}, 3},
+                    Misuse{{"info", "--backend", "abacus"}, {"backend", "abacus"}},
                     Misuse{{"dump", "--tokens", "0", "--output", "no/such/directory/x"}, {"no/such/directory/x"}, 3},
                     Misuse{{"dump", "--tokens", "0", "--output", "."}, {"a directory"}}),
     test_name);
@@ -204,6 +205,32 @@ TEST(Usage, AConfigFileStandsInForFlagsAndTheCommandLineWins) {
 
 TEST(Usage, AForcedCpuTargetThatThisMachineLacksIsRefused) {
   expect_refused(run({"info"}, "", {{"XLSTM_CPU_TARGET", "Z80"}}), 2, {"XLSTM_CPU_TARGET", "Z80"});
+}
+
+TEST(Usage, AClosedInputIsAnErrorWhereItIsRead) {
+  for (const Arguments& arguments :
+       {Arguments{"generate", "--prompt-file", "-"}, Arguments{"tokenize"}, Arguments{"detokenize"}, Arguments{"chat"},
+        Arguments{"perplexity", "--file", "-"}}) {
+    SCOPED_TRACE(name_of(arguments));
+    expect_refused(run(arguments, "", {}, "", STDIN_FILENO), 3, {"standard input", "Bad file descriptor"});
+  }
+  EXPECT_EQ(run({"generate", "--prompt", "x", "--max-tokens", "2"}, "", {}, "", STDIN_FILENO).exit_code, 0);
+}
+
+TEST(Usage, AClosedOutputIsAnError) {
+  for (const Arguments& arguments :
+       {Arguments{"--version"}, Arguments{"info"}, Arguments{"generate", "--prompt", "x", "--max-tokens", "2"}}) {
+    SCOPED_TRACE(name_of(arguments));
+    expect_refused(run(arguments, "", {}, "", STDOUT_FILENO), 70, {"standard output", "Bad file descriptor"});
+  }
+}
+
+TEST(Usage, WithoutStandardErrorOnlyTheNotesAreLost) {
+  const Arguments arguments{"generate", "--prompt", "x", "--max-tokens", "2"};
+  const Outcome outcome = run(arguments, "", {}, "", STDERR_FILENO);
+  EXPECT_EQ(outcome.exit_code, 0);
+  EXPECT_EQ(outcome.out, run(arguments).out);
+  EXPECT_EQ(run({"generat"}, "", {}, "", STDERR_FILENO).exit_code, 2);
 }
 
 TEST(Usage, AFullDiskIsAnError) {
