@@ -82,6 +82,25 @@ TEST(ThreadPool, OthersTakeTheChunksOfASlowOne) {
   EXPECT_EQ(others, 19);
 }
 
+TEST(ThreadPool, AThreadBeginsWithItsOwnShare) {
+  ThreadPool pool(2);
+  const auto caller = std::this_thread::get_id();
+  std::atomic<std::int64_t> first_of_caller{-1}, first_of_worker{-1};
+  pool.parallel_for(100, [&](std::int64_t i) {
+    const bool is_caller = std::this_thread::get_id() == caller;
+    std::atomic<std::int64_t>& own = is_caller ? first_of_caller : first_of_worker;
+    std::int64_t none = -1;
+    own.compare_exchange_strong(none, i);
+    // Neither goes on before the other has begun, so neither can have taken from the other; the limit is for a hang.
+    const auto limit = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    while ((first_of_caller < 0 || first_of_worker < 0) && std::chrono::steady_clock::now() < limit) {
+      std::this_thread::yield();
+    }
+  });
+  EXPECT_EQ(first_of_caller, 0);
+  EXPECT_EQ(first_of_worker, 50);
+}
+
 TEST(ThreadPool, SeveralPoolsWorkAtOnceAndInsideEachOther) {
   // given three callers, each with a pool of its own, whose chunks use pools of their own
   std::atomic<std::int64_t> calls{0};
