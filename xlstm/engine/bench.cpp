@@ -98,7 +98,8 @@ double mlstm_chunk_flops(double L, double d, double e) {
 double mlstm_flops(const config::ModelConfig& config, std::int64_t tokens) {
   const auto d = static_cast<double>(config.qk_head_dim()), e = static_cast<double>(config.v_head_dim());
   const std::int64_t chunk = std::clamp<std::int64_t>(config.chunk_size, 1, kernels::kMaxChunk);
-  double flops = static_cast<double>(tokens / chunk) * mlstm_chunk_flops(static_cast<double>(chunk), d, e);
+  const std::int64_t whole_chunks = tokens / chunk;
+  double flops = static_cast<double>(whole_chunks) * mlstm_chunk_flops(static_cast<double>(chunk), d, e);
   if (tokens % chunk != 0) flops += mlstm_chunk_flops(static_cast<double>(tokens % chunk), d, e);
   return static_cast<double>(config.num_heads) * flops;
 }

@@ -7,7 +7,7 @@
 
 namespace xlstm::text {
 
-StopMatcher::StopMatcher(std::vector<std::string> stop_strings) : nodes_(1) {
+StopMatcher::StopMatcher(const std::vector<std::string>& stop_strings) : nodes_(1) {
   for (const std::string& stop : stop_strings) insert(stop);
   link();
 }

@@ -17,7 +17,7 @@ namespace xlstm::text {
 class StopMatcher {
  public:
   /// Empty strings are refused: invalid_argument.
-  explicit StopMatcher(std::vector<std::string> stop_strings);
+  explicit StopMatcher(const std::vector<std::string>& stop_strings);
   /// Text that can no longer be part of a stop string. After a match: the text before it, then nothing ever again.
   /// Never ends inside a UTF-8 character if pieces and stop strings do not.
   std::string push(std::string_view piece);

@@ -98,7 +98,7 @@ void micro_gemm(const Tile& t) {
 #define XLSTM_ZERO(s) VP sum##s = hn::Zero(d);
   XLSTM_FOR_SUMS(XLSTM_ZERO)
 #define XLSTM_MULTIPLY_ADD(s)                                                                                      \
-  if constexpr (s < kUsed) {                                                                                       \
+  if constexpr ((s) < kUsed) {                                                                                     \
     constexpr int v = (s) % kWide;                                                                                 \
     sum##s = hn::MulAdd(hn::Set(d, a[((s) / kWide) * row]), v == 0 ? b0 : v == 1 ? b1 : v == 2 ? b2 : b3, sum##s); \
   }
@@ -123,12 +123,12 @@ void micro_gemm(const Tile& t) {
   XLSTM_STEPS(left)
   if (t.beta == 0) {
 #define XLSTM_STORE(s) \
-  if constexpr (s < kUsed) hn::StoreU(sum##s, d, t.c + c_at(s));
+  if constexpr ((s) < kUsed) hn::StoreU(sum##s, d, t.c + c_at(s));
     XLSTM_FOR_SUMS(XLSTM_STORE)
   } else {
     const VP beta = hn::Set(d, t.beta);
 #define XLSTM_ADD(s)                                             \
-  if constexpr (s < kUsed) {                                     \
+  if constexpr ((s) < kUsed) {                                   \
     float* c = t.c + c_at(s);                                    \
     hn::StoreU(hn::MulAdd(beta, hn::LoadU(d, c), sum##s), d, c); \
   }

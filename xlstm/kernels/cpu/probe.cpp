@@ -171,7 +171,8 @@ ReadProbe::~ReadProbe() { ::munmap(memory_, mapped_bytes_); }
 
 const std::byte* ReadProbe::data() const noexcept {
   const auto address = reinterpret_cast<std::uintptr_t>(memory_);
-  return reinterpret_cast<const std::byte*>((address + kHugePageBytes - 1) / kHugePageBytes * kHugePageBytes);
+  const std::uintptr_t start = (address + kHugePageBytes - 1) / kHugePageBytes * kHugePageBytes;
+  return static_cast<const std::byte*>(memory_) + (start - address);
 }
 
 double ReadProbe::measure(ThreadPool& pool) {
