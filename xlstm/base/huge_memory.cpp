@@ -29,7 +29,8 @@ std::shared_ptr<std::byte> allocate_huge(std::size_t bytes) {
 #endif
   const auto address = reinterpret_cast<std::uintptr_t>(memory);
   const std::uintptr_t start = (address + kHugePageBytes - 1) / kHugePageBytes * kHugePageBytes;
-  return {static_cast<std::byte*>(memory) + (start - address), [memory, mapped](std::byte*) { ::munmap(memory, mapped); }};
+  return {static_cast<std::byte*>(memory) + (start - address),
+          [memory, mapped](std::byte*) { ::munmap(memory, mapped); }};
 }
 
 }  // namespace xlstm
