@@ -70,23 +70,19 @@ bool ThreadPool::claim_any(std::size_t thread) {
   return false;
 }
 
-bool ThreadPool::has_work() const {
-  return std::any_of(shares_.begin(), shares_.end(),
-                     [](const Share& share) { return remaining(share.ticket.load(std::memory_order_seq_cst)) != 0; });
-}
-
 void ThreadPool::run(std::uint32_t count, Function function, const void* context) {
   done_.store(0, std::memory_order_relaxed);
   function_.store(function, std::memory_order_relaxed);
   context_.store(const_cast<void*>(context), std::memory_order_relaxed);
   count_.store(count, std::memory_order_relaxed);
-  ++epoch_;
+  const std::uint64_t epoch = epoch_.load(std::memory_order_relaxed) + 1;
   std::uint32_t begin = 0;
   for (std::size_t i = 0; i < shares_.size(); ++i) {
     const std::uint32_t end = share_end(i, count);
-    shares_[i].ticket.store(epoch_ << 32 | (end - begin), std::memory_order_seq_cst);
+    shares_[i].ticket.store(epoch << 32 | (end - begin), std::memory_order_release);
     begin = end;
   }
+  epoch_.store(epoch, std::memory_order_seq_cst);  // not before: a worker whose share is not open would take others'
   if (sleepers_.load(std::memory_order_seq_cst) > 0) {
     const std::lock_guard lock(mutex_);
     wake_.notify_all();
@@ -97,16 +93,22 @@ void ThreadPool::run(std::uint32_t count, Function function, const void* context
 }
 
 void ThreadPool::work(std::size_t thread) {
+  std::uint64_t seen = 0;
   while (!stop_.load(std::memory_order_relaxed)) {
-    bool worked = false;
-    for (int spin = 0; spin < kSpinRounds && !worked; ++spin) {
-      worked = claim_any(thread);
-      if (!worked) cpu_relax();
+    std::uint64_t epoch = epoch_.load(std::memory_order_acquire);
+    for (int spin = 0; spin < kSpinRounds && epoch == seen; ++spin) {
+      cpu_relax();
+      epoch = epoch_.load(std::memory_order_acquire);
     }
-    if (worked) continue;
+    if (epoch != seen) {
+      seen = epoch;
+      while (claim_any(thread)) {
+      }
+      continue;
+    }
     std::unique_lock lock(mutex_);
     sleepers_.fetch_add(1, std::memory_order_seq_cst);
-    wake_.wait(lock, [this] { return stop_.load() || has_work(); });
+    wake_.wait(lock, [&] { return stop_.load() || epoch_.load(std::memory_order_seq_cst) != seen; });
     sleepers_.fetch_sub(1, std::memory_order_seq_cst);
   }
 }

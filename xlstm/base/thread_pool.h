@@ -52,11 +52,10 @@ class ThreadPool {
   void work(std::size_t thread);
   bool claim_any(std::size_t thread);
   bool claim_from(std::size_t share);
-  bool has_work() const;
   std::uint32_t share_end(std::size_t share, std::uint32_t count) const;
 
-  std::vector<Share> shares_;  // one a thread, the caller's first
-  std::uint64_t epoch_ = 0;    // the caller's
+  std::vector<Share> shares_;            // one a thread, the caller's first
+  std::atomic<std::uint64_t> epoch_{0};  // of the newest job; changes when all its shares are open
   std::atomic<Function> function_{nullptr};
   std::atomic<void*> context_{nullptr};
   std::atomic<std::uint32_t> count_{0};
