@@ -16,7 +16,7 @@ struct DTypeInfo {
 };
 
 // In the order of the enumeration.
-constexpr std::array<DTypeInfo, 10> kDTypes = {{{"float32", 4},
+constexpr std::array<DTypeInfo, 11> kDTypes = {{{"float32", 4},
                                                 {"float16", 2},
                                                 {"bfloat16", 2},
                                                 {"float64", 8},
@@ -25,7 +25,8 @@ constexpr std::array<DTypeInfo, 10> kDTypes = {{{"float32", 4},
                                                 {"int16", 2},
                                                 {"int8", 1},
                                                 {"uint8", 1},
-                                                {"bool", 1}}};
+                                                {"bool", 1},
+                                                {"uint32", 4}}};
 
 }  // namespace
 

@@ -7,7 +7,19 @@
 
 namespace xlstm {
 
-enum class DType : std::uint8_t { float32, float16, bfloat16, float64, int64, int32, int16, int8, uint8, boolean };
+enum class DType : std::uint8_t {
+  float32,
+  float16,
+  bfloat16,
+  float64,
+  int64,
+  int32,
+  int16,
+  int8,
+  uint8,
+  boolean,
+  uint32
+};
 
 /// Bytes of one element.
 std::size_t dtype_size(DType dtype) noexcept;

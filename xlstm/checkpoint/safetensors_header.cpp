@@ -14,7 +14,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::array<std::pair<std::string_view, DType>, 10> kDtypes = {{{"F32", DType::float32},
+constexpr std::array<std::pair<std::string_view, DType>, 11> kDtypes = {{{"F32", DType::float32},
                                                                          {"F16", DType::float16},
                                                                          {"BF16", DType::bfloat16},
                                                                          {"F64", DType::float64},
@@ -23,7 +23,8 @@ constexpr std::array<std::pair<std::string_view, DType>, 10> kDtypes = {{{"F32",
                                                                          {"I16", DType::int16},
                                                                          {"I8", DType::int8},
                                                                          {"U8", DType::uint8},
-                                                                         {"BOOL", DType::boolean}}};
+                                                                         {"BOOL", DType::boolean},
+                                                                         {"U32", DType::uint32}}};
 constexpr std::string_view kMetadata = "__metadata__";
 constexpr std::size_t kMaxRank = 8;
 

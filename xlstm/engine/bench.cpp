@@ -256,7 +256,7 @@ double decode_step_bytes(const model::Model& model, std::int64_t batch) {
   WeightCount count = count_blocks(model);
   count.add(model.lm_head);
   const auto embedding_row =
-      static_cast<double>(model.config.embedding_dim) * static_cast<double>(dtype_size(model.embedding.dtype));
+      static_cast<double>(model.config.embedding_dim) * static_cast<double>(dtype_size(model.embedding.weight.dtype));
   const auto state = static_cast<double>(model.state_spec.nbytes());
   return count.bytes + static_cast<double>(batch) * (embedding_row + 2 * state);
 }

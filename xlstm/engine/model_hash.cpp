@@ -28,7 +28,7 @@ struct Part {
 class Parts {
  public:
   explicit Parts(const model::Model& model) {
-    add("embedding", model.embedding);
+    add("embedding", model.embedding.weight);
     for (std::size_t b = 0; b < model.blocks.size(); ++b) {
       prefix_ = "block " + std::to_string(b) + " ";
       std::visit([this](const auto& block) { add_block(block); }, model.blocks[b]);

@@ -44,9 +44,9 @@ class LargeBuilder {
   void build() {
     const bool package = checkpoint_.layout == Layout::package;
     const std::string embedding = package ? "embedding.weight" : "backbone.embeddings.weight";
-    model_.embedding = binder_.take(embedding, {config_.vocab_size, config_.embedding_dim});
-    config_.vocab_size = model_.embedding.shape[0];
-    config_.embedding_dim = model_.embedding.shape[1];
+    model_.embedding.weight = binder_.take(embedding, {config_.vocab_size, config_.embedding_dim});
+    config_.vocab_size = model_.embedding.rows();
+    config_.embedding_dim = model_.embedding.cols();
     for (std::int64_t i = 0; i < config_.num_blocks; ++i) model_.blocks.emplace_back(block(i));
     if (config_.add_out_norm) {
       model_.out_norm = binder_.norm("backbone.out_norm", config_.embedding_dim, package && config_.use_bias);
@@ -54,7 +54,7 @@ class LargeBuilder {
     // A file that has a head uses it: the reference does not tie this network, whatever the flag says.
     config_.tie_weights = config_.tie_weights && !binder_.has("lm_head.weight");
     if (config_.tie_weights) {
-      model_.lm_head.weight = model_.embedding;
+      static_cast<Matrix&>(model_.lm_head) = model_.embedding;
     } else {
       model_.lm_head = binder_.linear("lm_head", config_.vocab_size, config_.embedding_dim, false);
     }

@@ -63,14 +63,14 @@ class ResearchBuilder {
   void bind_embedding() {
     const std::string embedding = "token_embedding.weight", head = "lm_head.weight";
     const bool alias = config_.tie_weights && !binder_.has(embedding) && binder_.has(head);
-    model_.embedding = binder_.take(alias ? head : embedding, {config_.vocab_size, config_.embedding_dim});
-    config_.vocab_size = model_.embedding.shape[0];
-    config_.embedding_dim = model_.embedding.shape[1];
-    model_.lm_head.weight = model_.embedding;
+    model_.embedding.weight = binder_.take(alias ? head : embedding, {config_.vocab_size, config_.embedding_dim});
+    config_.vocab_size = model_.embedding.rows();
+    config_.embedding_dim = model_.embedding.cols();
+    static_cast<Matrix&>(model_.lm_head) = model_.embedding;
     if (!binder_.has(head) && config_.tie_weights) return;
     const TensorView& weight = binder_.take(head, {config_.vocab_size, config_.embedding_dim});
-    if (config_.tie_weights && (weight.dtype != model_.embedding.dtype ||
-                                std::memcmp(weight.data, model_.embedding.data, weight.nbytes()) != 0)) {
+    if (config_.tie_weights && (weight.dtype != model_.embedding.weight.dtype ||
+                                std::memcmp(weight.data, model_.embedding.weight.data, weight.nbytes()) != 0)) {
       refuse_corrupt(weight.file, "tensor ", quote(head), ": expected the values of ", quote(embedding),
                      " because of tie_weights but got others");
     }

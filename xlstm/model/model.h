@@ -15,12 +15,35 @@
 
 namespace xlstm::model {
 
-/// y = W x + b with W [out, in] in its stored dtype, used where it lies. bias [out] or empty.
-struct Linear {
+/// What a quantised weight is read with, in MLX's affine format: w[r, c] = scales[r, g] * q[r, c] + biases[r, g] with
+/// g = c / group_size. scales and biases: [rows, cols / group_size], a weight dtype, both the same.
+struct AffineGroups {
+  int bits = 0;                 // of a q: 4 or 8
+  std::int64_t group_size = 0;  // 32, 64 or 128
+  TensorView scales;
+  TensorView biases;
+};
+
+/// [rows, cols], used where it lies. Plain: weight [rows, cols] in a weight dtype. Quantised: weight is uint32
+/// [rows, cols * bits / 32], the q of the first column in the lowest bits.
+struct Matrix {
   TensorView weight;
+  std::optional<AffineGroups> groups;
+
+  std::int64_t rows() const { return weight.shape.at(0); }
+  std::int64_t cols() const { return groups ? weight.shape.at(1) * 32 / groups->bits : weight.shape.at(1); }
+  std::int64_t size() const { return rows() * cols(); }
+  /// Bytes of all that is read.
+  std::size_t nbytes() const {
+    return weight.nbytes() + (groups ? groups->scales.nbytes() + groups->biases.nbytes() : 0);
+  }
+};
+
+/// y = W x + b with W [out, in]. bias [out] or empty.
+struct Linear : Matrix {
   FloatArray bias;
-  std::int64_t out_dim() const { return weight.shape.at(0); }
-  std::int64_t in_dim() const { return weight.shape.at(1); }
+  std::int64_t out_dim() const { return rows(); }
+  std::int64_t in_dim() const { return cols(); }
 };
 
 /// Scale and shift of a norm. The effective scale: research files store weight - 1, here it is the sum.
@@ -96,10 +119,10 @@ using Block = std::variant<LargeBlock, ResearchMlstmBlock, ResearchSlstmBlock>;
 struct Model {
   config::ModelConfig config;
   config::StateSpec state_spec;
-  TensorView embedding;  // [V, D]
+  Matrix embedding;  // [V, D]
   std::vector<Block> blocks;
   std::optional<Norm> out_norm;
-  Linear lm_head;                       // [V, D]; the embedding's view when tied
+  Linear lm_head;                       // [V, D]; the embedding when tied
   std::shared_ptr<const void> storage;  // keeps mapped files alive
 
   std::int64_t num_parameters = 0;  // as stored; a tied head counts once

@@ -26,7 +26,7 @@ constexpr const char* kIndexName = "model.safetensors.index.json";
 class Exporter {
  public:
   explicit Exporter(const Model& model) : model_(model) {
-    view("backbone.embeddings.weight", model.embedding);
+    view("backbone.embeddings.weight", model.embedding.weight);
     for (std::size_t b = 0; b < model.blocks.size(); ++b) {
       block("backbone.blocks." + std::to_string(b) + '.', std::get<LargeBlock>(model.blocks[b]));
     }

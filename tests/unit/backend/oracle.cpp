@@ -187,7 +187,7 @@ void Oracle::run(const model::ResearchSlstmBlock& b, std::size_t index, OracleSt
 
 std::vector<double> Oracle::step(TokenId token, OracleState& state) const {
   const config::ModelConfig& c = model_.config;
-  const Vector embedding = wide(model_.embedding);
+  const Vector embedding = wide(model_.embedding.weight);
   const auto first = embedding.begin() + token * c.embedding_dim;
   Vector x(first, first + c.embedding_dim);
   for (std::size_t index = 0; index < model_.blocks.size(); ++index) {

@@ -34,11 +34,11 @@ class Weights {
   }
   FloatArray bias(std::int64_t size) { return bias_ ? values(size, 0.3) : FloatArray(); }
   model::Linear linear(std::int64_t out, std::int64_t in, double gain = 1.7) {
-    return {tensor(out, in, gain / std::sqrt(static_cast<double>(in))), bias(out)};
+    return {{tensor(out, in, gain / std::sqrt(static_cast<double>(in))), {}}, bias(out)};
   }
   /// Gates have a bias always.
   model::Linear gate(std::int64_t heads, std::int64_t in, double mean) {
-    return {tensor(heads, in, 3 / std::sqrt(static_cast<double>(in))), values(heads, 1, mean)};
+    return {{tensor(heads, in, 3 / std::sqrt(static_cast<double>(in))), {}}, values(heads, 1, mean)};
   }
   model::Norm norm(std::int64_t size, bool with_bias = false) {
     return {values(size, 0.3, 1), with_bias ? bias(size) : FloatArray()};
@@ -158,7 +158,7 @@ std::shared_ptr<const model::Model> make_tiny_model(const TinySpec& spec) {
   model->state_spec = config::make_state_spec(model->config);
   model->dtype = spec.dtype;
   Weights w(spec.dtype, spec.bias);
-  model->embedding = w.tensor(spec.vocab, spec.dim, 1);
+  model->embedding.weight = w.tensor(spec.vocab, spec.dim, 1);
   for (const auto& block : spec.blocks) {
     if (spec.architecture == Architecture::large) {
       model->blocks.emplace_back(large_block(w, spec));
@@ -169,7 +169,7 @@ std::shared_ptr<const model::Model> make_tiny_model(const TinySpec& spec) {
     }
   }
   if (spec.out_norm) model->out_norm = w.norm(spec.dim, spec.architecture == Architecture::large);
-  model->lm_head.weight = spec.tied ? model->embedding : w.tensor(spec.vocab, spec.dim, 1);
+  model->lm_head.weight = spec.tied ? model->embedding.weight : w.tensor(spec.vocab, spec.dim, 1);
   model->storage = w.storage();
   return model;
 }

@@ -28,7 +28,7 @@ class FakeBackend final : public backend::Backend {
   FakeBackend(std::int64_t vocab_size, std::size_t segment, std::vector<TokenId> script)
       : script_(std::move(script)), segment_(segment) {
     model_.config.vocab_size = vocab_size;
-    model_.embedding.shape = {vocab_size, 1};
+    model_.embedding.weight.shape = {vocab_size, 1};
     model_.lm_head.weight.shape = {vocab_size, 1};
   }
 

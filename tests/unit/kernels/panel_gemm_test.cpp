@@ -23,7 +23,7 @@ using kernels::panel_gemm_small;
 /// Rows [begin, end) as the target in use does it: with AMX, products of bfloat16 go by the tile unit.
 void multiply_rows(const kernels::MatrixView& w, std::int64_t begin, std::int64_t end, const float* x,
                    std::int64_t x_stride, float* y, std::int64_t y_stride, std::int64_t panels, bool accumulate) {
-  if (kernels::amx_in_use() && w.dtype == DType::bfloat16) {
+  if (kernels::cpu_extensions().amx && w.dtype == DType::bfloat16) {
     const std::int64_t size = kernels::amx_panel_size(w.cols);
     AlignedFloats parts(static_cast<std::size_t>(panels * size / 2)), room(kernels::kAmxScratch / 2);
     std::fill_n(parts.data(), parts.size(), NAN);

@@ -28,7 +28,7 @@ class Flattener {
 
   static Table of(const Model& model) {
     Flattener flat;
-    flat.matrix("embedding", model.embedding);
+    flat.matrix("embedding", model.embedding.weight);
     flat.linear("lm_head", model.lm_head);
     if (model.out_norm) flat.norm("out_norm", *model.out_norm);
     for (std::size_t i = 0; i < model.blocks.size(); ++i) {
@@ -137,11 +137,11 @@ TEST(Layouts, ATiedHeadIsTheEmbedding) {
   for (const char* name :
        {"huggingface_tied", "research_tied", "research_tied_embedding_only", "research_tied_head_only"}) {
     const auto model = load(name);
-    EXPECT_EQ(model->lm_head.weight.data, model->embedding.data) << name;
+    EXPECT_EQ(model->lm_head.weight.data, model->embedding.weight.data) << name;
   }
   EXPECT_EQ(load("research_tied")->num_parameters, load("research_tied_head_only")->num_parameters);
   const auto untied = load("huggingface_tied_flag_with_head");
-  EXPECT_NE(untied->lm_head.weight.data, untied->embedding.data);
+  EXPECT_NE(untied->lm_head.weight.data, untied->embedding.weight.data);
   EXPECT_FALSE(untied->config.tie_weights);
 }
 

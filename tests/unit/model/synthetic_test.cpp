@@ -49,7 +49,7 @@ std::vector<float> values_of(const TensorView& view) {
 // Calls visit(matrix) and vector(values) for everything in the network, in a fixed order.
 void visit(const Model& model, const std::function<void(const TensorView&)>& matrix,
            const std::function<void(const FloatArray&)>& vector) {
-  matrix(model.embedding);
+  matrix(model.embedding.weight);
   for (const Block& any : model.blocks) {
     const auto& block = std::get<LargeBlock>(any);
     for (const Linear* layer : {&block.q, &block.k, &block.v, &block.ogate, &block.igate, &block.fgate, &block.out_proj,
@@ -183,17 +183,17 @@ TEST(Synthetic, NoTwoTensorsAreAlike) {
   const auto& next = std::get<LargeBlock>(model->blocks[1]);
   EXPECT_NE(values_of(block.q.weight), values_of(block.k.weight));
   EXPECT_NE(values_of(block.q.weight), values_of(next.q.weight));
-  EXPECT_NE(values_of(model->embedding), values_of(model->lm_head.weight));
+  EXPECT_NE(values_of(model->embedding.weight), values_of(model->lm_head.weight));
 }
 
 TEST(Synthetic, NarrowTypesHoldTheSameNumbersRounded) {
   const auto exact = make_synthetic(kTiny, DType::float32, 9);
   for (const DType dtype : {DType::float16, DType::bfloat16}) {
     const auto narrow = make_synthetic(kTiny, dtype, 9);
-    std::vector<float> expected = values_of(exact->embedding);
+    std::vector<float> expected = values_of(exact->embedding.weight);
     std::vector<std::uint16_t> bits(expected.size());
     narrow_from_float32(dtype, expected.data(), expected.size(), bits.data());
-    EXPECT_EQ(std::memcmp(bits.data(), narrow->embedding.data, bits.size() * 2), 0) << dtype_name(dtype);
+    EXPECT_EQ(std::memcmp(bits.data(), narrow->embedding.weight.data, bits.size() * 2), 0) << dtype_name(dtype);
   }
 }
 
@@ -202,7 +202,7 @@ TEST(Synthetic, LargeMatricesAreFilledToTheLastElement) {
   const SyntheticShape shape = {"wide", 64, 1, 1, 8, 8, 64, 41'003};
   const auto model = make_synthetic(shape, DType::bfloat16, 3);
   // then no number is zero, as untouched memory would be: the levels are odd multiples of a step
-  for (const TensorView* view : {&model->embedding, &model->lm_head.weight}) {
+  for (const TensorView* view : {&model->embedding.weight, &model->lm_head.weight}) {
     const std::vector<float> values = values_of(*view);
     EXPECT_EQ(std::count(values.begin(), values.end(), 0.0f), 0);
   }

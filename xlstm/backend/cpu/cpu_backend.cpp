@@ -94,7 +94,7 @@ float* CpuBackend::slot_of(State* state) const {
 }
 
 void CpuBackend::embed(TokenId token, float* x) const {
-  const TensorView& table = model_->embedding;
+  const TensorView& table = model_->embedding.weight;
   const auto dim = static_cast<std::size_t>(model_->config.embedding_dim);
   const std::byte* row = table.data + static_cast<std::size_t>(token) * dim * dtype_size(table.dtype);
   widen_to_float32(table.dtype, row, dim, x);

@@ -94,7 +94,9 @@ struct Panels {
   std::int64_t parts_stride = 0;
 };
 
-bool on_amx(const model::Linear& linear) { return linear.weight.dtype == DType::bfloat16 && kernels::amx_in_use(); }
+bool on_amx(const model::Linear& linear) {
+  return linear.weight.dtype == DType::bfloat16 && kernels::cpu_extensions().amx;
+}
 
 /// Room of the calling thread for weights on their way to a product; made once per thread.
 float* gemm_scratch() {

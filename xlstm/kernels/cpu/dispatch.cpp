@@ -1,56 +1,67 @@
 #include "xlstm/kernels/cpu/dispatch.h"
 
+#include <algorithm>
+#include <atomic>
 #include <cstdint>
 #include <cstdlib>
 #include <mutex>
 
-#undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "xlstm/kernels/cpu/dispatch.cpp"
-#include "hwy/foreach_target.h"
-// (a block of its own: after foreach_target.h)
 #include "hwy/highway.h"
-
-HWY_BEFORE_NAMESPACE();
-namespace xlstm::kernels {
-namespace HWY_NAMESPACE {
-namespace {
-
-std::int64_t current_target() { return HWY_TARGET; }
-
-}  // namespace
-}  // namespace HWY_NAMESPACE
-}  // namespace xlstm::kernels
-HWY_AFTER_NAMESPACE();
-
-#if HWY_ONCE
-#include <algorithm>
-#include <atomic>
-
 #include "xlstm/base/error.h"
 #include "xlstm/kernels/cpu/amx_gemm.h"
 
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
+
 namespace xlstm::kernels {
 namespace {
 
-HWY_EXPORT(current_target);
+/// A target: one of Highway's, with what it lacks.
+struct Target {
+  std::string name;
+  std::int64_t highway = 0;
+  CpuExtensions extensions;
+};
 
-constexpr std::string_view kAmx = "AMX";  // no target of Highway's: AVX3 and a unit of its own
+CpuExtensions extensions_of_this_cpu() {
+  CpuExtensions found;
+#if defined(__x86_64__)
+  unsigned a = 0, b = 0, c = 0, d = 0;
+  if (__get_cpuid_count(7, 0, &a, &b, &c, &d) != 0) found.avx512_vnni = (c & 1u << 11) != 0;
+  if (__get_cpuid_count(7, 1, &a, &b, &c, &d) != 0) {
+    found.avx_vnni = (a & 1u << 4) != 0;
+    found.avx512_bf16 = (a & 1u << 5) != 0;
+  }
+  found.amx = amx_supported();
+#endif
+  return found;
+}
 
-std::atomic<bool> g_amx_in_use{false};
-
-// Highway's, asked once, before any is forced: afterwards it knows of the forced one alone.
-const std::vector<std::int64_t>& runnable_targets() {
-  static const std::vector<std::int64_t> targets = [] {
-    const auto supported = hwy::SupportedAndGeneratedTargets();
-    return std::vector<std::int64_t>(supported.begin(), supported.end());
-  }();
+// Best first: a target of Highway's follows those that extend it. Whether the system saves the wide registers is
+// Highway's to say.
+std::vector<Target> find_targets() {
+  const CpuExtensions cpu = extensions_of_this_cpu();
+  std::vector<Target> targets;
+  for (const std::int64_t highway : hwy::SupportedAndGeneratedTargets()) {
+    if (highway == HWY_AVX3 && cpu.avx512_vnni) {
+      if (cpu.avx512_bf16 && cpu.amx) targets.push_back({"AMX", highway, {false, true, true, true}});
+      if (cpu.avx512_bf16) targets.push_back({"AVX512_BF16", highway, {false, true, true, false}});
+      targets.push_back({"AVX512_VNNI", highway, {false, true, false, false}});
+    }
+    if (highway == HWY_AVX2 && cpu.avx_vnni) targets.push_back({"AVX_VNNI", highway, {true, false, false, false}});
+    targets.push_back({hwy::TargetName(highway), highway, {}});
+  }
   return targets;
 }
 
-bool amx_is_runnable() {
-  const std::vector<std::int64_t>& targets = runnable_targets();
-  return std::find(targets.begin(), targets.end(), HWY_AVX3) != targets.end() && amx_supported();
+// Highway is asked once, before any target is forced: afterwards it knows of the forced one alone.
+const std::vector<Target>& targets_of_this_cpu() {
+  static const std::vector<Target> targets = find_targets();
+  return targets;
 }
+
+std::atomic<const Target*> g_in_use{nullptr};
 
 std::string all_names() {
   std::string names;
@@ -59,58 +70,46 @@ std::string all_names() {
 }
 
 void apply(std::string_view name) {
-  std::int64_t mask = 0;  // 0: all that there are
-  bool amx = (name.empty() || name == kAmx) && amx_is_runnable();
-  if (amx && !name.empty()) mask = HWY_AVX3;
-  if (!amx && !name.empty()) {
-    for (const std::int64_t target : runnable_targets()) {
-      if (name == hwy::TargetName(target)) mask = target;
-    }
-    if (mask == 0) {
-      fail(ErrorCode::invalid_argument, "XLSTM_CPU_TARGET", "expected one of ", all_names(), " on this CPU but got \"",
-           name, "\"");
-    }
+  const std::vector<Target>& targets = targets_of_this_cpu();
+  const auto chosen = std::find_if(targets.begin(), targets.end(),
+                                   [&](const Target& target) { return name.empty() || name == target.name; });
+  if (chosen == targets.end()) {
+    fail(ErrorCode::invalid_argument, "XLSTM_CPU_TARGET", "expected one of ", all_names(), " on this CPU but got \"",
+         name, "\"");
   }
-  hwy::SetSupportedTargetsForTest(mask);
+  hwy::SetSupportedTargetsForTest(chosen->highway);
   hwy::GetChosenTarget().Update(hwy::SupportedTargets());
-  g_amx_in_use = amx;
+  g_in_use.store(&*chosen, std::memory_order_release);
 }
 
 // A wrong name is an error at every use. No std::call_once: a thread sanitizer hangs in it after an exception.
-void apply_environment_once() {
-  static std::atomic<bool> applied{false};
-  if (applied.load(std::memory_order_acquire)) return;
+const Target& target_in_use() {
+  const Target* target = g_in_use.load(std::memory_order_acquire);
+  if (target != nullptr) return *target;
   static std::mutex mutex;
   const std::lock_guard lock(mutex);
-  if (applied) return;
-  const char* forced = std::getenv("XLSTM_CPU_TARGET");
-  apply(forced != nullptr ? forced : "");
-  applied.store(true, std::memory_order_release);
+  if (g_in_use.load(std::memory_order_acquire) == nullptr) {
+    const char* forced = std::getenv("XLSTM_CPU_TARGET");
+    apply(forced != nullptr ? forced : "");
+  }
+  return *g_in_use.load(std::memory_order_acquire);
 }
 
 }  // namespace
 
-std::string cpu_target_name() {
-  apply_environment_once();
-  return g_amx_in_use ? std::string(kAmx) : hwy::TargetName(HWY_DYNAMIC_DISPATCH(current_target)());
-}
+std::string cpu_target_name() { return target_in_use().name; }
 
 std::vector<std::string> cpu_targets() {
   std::vector<std::string> names;
-  if (amx_is_runnable()) names.emplace_back(kAmx);
-  for (const std::int64_t target : runnable_targets()) names.emplace_back(hwy::TargetName(target));
+  for (const Target& target : targets_of_this_cpu()) names.push_back(target.name);
   return names;
 }
 
-bool amx_in_use() {
-  apply_environment_once();
-  return g_amx_in_use;
-}
+CpuExtensions cpu_extensions() { return target_in_use().extensions; }
 
 void force_cpu_target(std::string_view name) {
-  apply_environment_once();
+  target_in_use();  // a wrong environment variable is an error here too
   apply(name);
 }
 
 }  // namespace xlstm::kernels
-#endif  // HWY_ONCE

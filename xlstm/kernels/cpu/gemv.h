@@ -4,16 +4,9 @@
 #include <cstdint>
 
 #include "xlstm/base/dtype.h"
+#include "xlstm/kernels/cpu/matrix_view.h"
 
 namespace xlstm::kernels {
-
-/// Row-major [rows, cols]; float32, float16 or bfloat16, aligned to the element size.
-struct MatrixView {
-  DType dtype = DType::float32;
-  const void* data = nullptr;
-  std::int64_t rows = 0;
-  std::int64_t cols = 0;
-};
 
 /// y[b, r - row_begin] = sum_c w[r, c] * x[b, c] for r in [row_begin, row_end), b in [0, batch).
 /// x: as gemv_prepare leaves it for w.dtype; row b starts at x + b * x_stride; y likewise (y_stride).

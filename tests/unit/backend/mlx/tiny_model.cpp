@@ -33,7 +33,7 @@ class Weights {
   }
 
   model::Linear linear(std::int64_t out, std::int64_t in, bool bias) {
-    return {tensor({out, in}), bias ? values(out) : FloatArray()};
+    return {{tensor({out, in}), {}}, bias ? values(out) : FloatArray()};
   }
 
   model::Norm norm(std::int64_t size, bool bias) {
@@ -128,7 +128,7 @@ std::shared_ptr<const model::Model> tiny_large_model() {
   c.output_logit_soft_cap = 30.0f;
   Weights w(DType::bfloat16);
   model->state_spec = config::make_state_spec(c);
-  model->embedding = w.tensor({kVocab, kDim});
+  model->embedding.weight = w.tensor({kVocab, kDim});
   for (int i = 0; i < 2; ++i) model->blocks.emplace_back(large_block(w, c));
   model->out_norm = w.norm(kDim, false);
   model->lm_head = w.linear(kVocab, kDim, false);
@@ -149,12 +149,12 @@ std::shared_ptr<const model::Model> tiny_research_model(config::SlstmFunction fu
   c.mlstm_conv1d_kernel_size = c.slstm_conv1d_kernel_size = kKernel;
   Weights w(DType::float32);
   model->state_spec = config::make_state_spec(c);
-  model->embedding = w.tensor({kVocab, kDim});
+  model->embedding.weight = w.tensor({kVocab, kDim});
   model->blocks.emplace_back(mlstm_block(w));
   model->blocks.emplace_back(slstm_block(w, true));
   model->blocks.emplace_back(slstm_block(w, false));
   model->out_norm = w.norm(kDim, false);
-  model->lm_head.weight = model->embedding;
+  model->lm_head.weight = model->embedding.weight;
   model->storage = w.storage();
   return model;
 }
