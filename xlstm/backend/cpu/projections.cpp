@@ -12,9 +12,9 @@ namespace xlstm::backend {
 namespace {
 
 constexpr std::int64_t kMaxProjections = 8;
-// Weights one claimed chunk reads: small enough to share out evenly, large enough that the claim (about 50 ns) and the
-// start of a stream do not show.
-constexpr std::int64_t kMaxChunkBytes = 128 * 1024;
+// Weights one claimed chunk reads: small enough to share out evenly, large enough that the start of its two streams
+// does not show (128 KiB: 6 % slower from memory).
+constexpr std::int64_t kMaxChunkBytes = 256 * 1024;
 constexpr std::int64_t kMinChunkBytes = 8 * 1024;
 constexpr std::int64_t kChunksPerThread = 4;
 

@@ -14,8 +14,9 @@ namespace xlstm::kernels {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-// A reader reads so far ahead of its use; the same distance as the matrix-vector kernel.
+// One stream, or each of two, is fetched so far ahead of its use.
 constexpr std::size_t kAheadBytes = 4096;
+constexpr std::size_t kStreamAheadBytes = 1024;
 
 // Xor of `bytes` (a multiple of 8 vectors) at `from`, in eight running sums so that only the loads can be the limit.
 template <bool kPrefetch>
@@ -43,21 +44,25 @@ HWY_INLINE std::uint32_t read_one_stream(const std::uint32_t* from, std::size_t 
   return hn::GetLane(hn::SumOfLanes(d, a));
 }
 
-// Four streams side by side, a quarter of the chunk each: keeps more than one hardware prefetcher busy.
-HWY_INLINE std::uint32_t read_four_streams(const std::uint32_t* from, std::size_t bytes) {
+// Two streams side by side, half of the chunk each: keeps more than one hardware prefetcher busy.
+HWY_INLINE std::uint32_t read_two_streams(const std::uint32_t* from, std::size_t bytes) {
   const hn::ScalableTag<std::uint32_t> d;
-  const std::size_t n = hn::Lanes(d), quarter = bytes / 4 / sizeof(std::uint32_t);
+  const std::size_t n = hn::Lanes(d), half = bytes / 2 / sizeof(std::uint32_t);
   auto a = hn::Zero(d), b = a, c = a, e = a, f = a, g = a, h = a, i = a;
-  for (std::size_t at = 0; at < quarter; at += 2 * n) {
-    const std::uint32_t* p = from + at;
+  for (std::size_t at = 0; at < half; at += 4 * n) {
+    const std::uint32_t *p = from + at, *q = p + half;
+    for (std::size_t line = 0; line < 4 * n * sizeof(std::uint32_t); line += 64) {
+      hwy::Prefetch(reinterpret_cast<const char*>(p) + kStreamAheadBytes + line);
+      hwy::Prefetch(reinterpret_cast<const char*>(q) + kStreamAheadBytes + line);
+    }
     a = hn::Xor(a, hn::Load(d, p));
     b = hn::Xor(b, hn::Load(d, p + n));
-    c = hn::Xor(c, hn::Load(d, p + quarter));
-    e = hn::Xor(e, hn::Load(d, p + quarter + n));
-    f = hn::Xor(f, hn::Load(d, p + 2 * quarter));
-    g = hn::Xor(g, hn::Load(d, p + 2 * quarter + n));
-    h = hn::Xor(h, hn::Load(d, p + 3 * quarter));
-    i = hn::Xor(i, hn::Load(d, p + 3 * quarter + n));
+    c = hn::Xor(c, hn::Load(d, p + 2 * n));
+    e = hn::Xor(e, hn::Load(d, p + 3 * n));
+    f = hn::Xor(f, hn::Load(d, q));
+    g = hn::Xor(g, hn::Load(d, q + n));
+    h = hn::Xor(h, hn::Load(d, q + 2 * n));
+    i = hn::Xor(i, hn::Load(d, q + 3 * n));
   }
   a = hn::Xor(hn::Xor(hn::Xor(a, b), hn::Xor(c, e)), hn::Xor(hn::Xor(f, g), hn::Xor(h, i)));
   return hn::GetLane(hn::SumOfLanes(d, a));
@@ -70,7 +75,7 @@ std::uint32_t read_target(int reader, const std::uint32_t* from, std::size_t byt
     case 1:
       return read_one_stream<true>(from, bytes);
     default:
-      return read_four_streams(from, bytes);
+      return read_two_streams(from, bytes);
   }
 }
 
