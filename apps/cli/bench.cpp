@@ -47,7 +47,7 @@ void check_flags(const Options& options) {
 std::unique_ptr<engine::Engine> load(const Options& options) {
   if (options.synthetic.empty()) {
     auto engine = load_engine(options.model);
-    const std::string_view stored = dtype_name(engine->model().dtype);
+    const std::string stored = engine->model().weight_kinds.front().name();
     if (!options.dtype.empty() && options.dtype != stored) {
       fail(ErrorCode::unsupported, "--dtype", "expected ", stored, ", the dtype of this checkpoint, but got ",
            options.dtype);
@@ -65,7 +65,7 @@ ordered_json to_json(engine::Engine& engine, const engine::BenchOptions& options
   const engine::Machine machine = engine::describe_machine();
   return {{"model", engine.source()},
           {"parameters", engine.model().num_parameters},
-          {"dtype", dtype_name(engine.model().dtype)},
+          {"dtype", engine.model().weight_kinds.front().name()},
           {"backend", engine.backend().name()},
           {"threads", engine.backend().num_threads()},
           {"cpu_target", machine.cpu_target},
@@ -96,7 +96,7 @@ std::string to_text(engine::Engine& engine, const engine::BenchOptions& options,
   std::string text;
   const auto line = [&](const char* name, const std::string& value) { text += fmt::format("{:<12}{}\n", name, value); };
   line("model", fmt::format("{}, {} parameters, {}", engine.source(), human_count(engine.model().num_parameters),
-                            dtype_name(engine.model().dtype)));
+                            engine.model().weight_kinds.front().name()));
   line("run", fmt::format("backend {}, {} threads, {}, batch {}, median of {}", engine.backend().name(),
                           engine.backend().num_threads(), engine::describe_machine().cpu_target, options.batch,
                           options.repeats));

@@ -81,7 +81,7 @@ std::unique_ptr<engine::Engine> load_engine(const ModelFlags& flags) {
   auto engine = engine::Engine::load(options);
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   log(LogLevel::info, fmt::format("loaded {} in {:.3f} s: {} parameters, {}, backend {}, {} threads", engine->source(),
-                                  seconds, engine->model().num_parameters, dtype_name(engine->model().dtype),
+                                  seconds, engine->model().num_parameters, engine->model().weight_kinds.front().name(),
                                   engine->backend().name(), engine->backend().num_threads()));
   return engine;
 }

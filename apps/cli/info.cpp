@@ -28,6 +28,29 @@ std::size_t memory_needed(const model::Model& model) {
          static_cast<std::size_t>(model.config.vocab_size) * sizeof(float);
 }
 
+ordered_json describe_weights(const std::vector<model::WeightKind>& kinds) {
+  ordered_json list = ordered_json::array();
+  for (const model::WeightKind& kind : kinds) {
+    list.push_back({{"dtype", kind.name()},
+                    {"group_size", kind.bits > 0 ? ordered_json(kind.group_size) : ordered_json()},
+                    {"tensors", kind.tensors},
+                    {"parameters", kind.parameters},
+                    {"bytes", kind.bytes}});
+  }
+  return list;
+}
+
+/// "int4 (group 64), 11 tensors bfloat16": the kind with most bytes, and what is stored otherwise.
+std::string weight_summary(const std::vector<model::WeightKind>& kinds) {
+  std::string text;
+  for (const model::WeightKind& kind : kinds) {
+    if (!text.empty()) text += fmt::format(", {} tensor{} ", kind.tensors, kind.tensors == 1 ? "" : "s");
+    text += kind.name();
+    if (kind.bits > 0) text += fmt::format(" (group {})", kind.group_size);
+  }
+  return text;
+}
+
 ordered_json describe_blocks(const config::ModelConfig& config) {
   ordered_json kinds = ordered_json::array();
   for (const config::BlockKind kind : config.blocks) kinds.push_back(config::block_kind_name(kind));
@@ -41,7 +64,8 @@ ordered_json describe_model(engine::Engine& engine) {
           {"layout", config.layout},
           {"architecture", config::architecture_name(config.architecture)},
           {"parameters", model.num_parameters},
-          {"dtype", dtype_name(model.dtype)},
+          {"dtype", model.weight_kinds.front().name()},
+          {"weights", describe_weights(model.weight_kinds)},
           {"vocab_size", config.vocab_size},
           {"embedding_dim", config.embedding_dim},
           {"num_blocks", config.num_blocks},
@@ -89,14 +113,14 @@ std::string block_summary(const config::ModelConfig& config) {
   return fmt::format("{} ({} mLSTM, {} sLSTM)", config.num_blocks, config.num_blocks - slstm, slstm);
 }
 
-std::string model_lines(const ordered_json& info, const config::ModelConfig& config) {
+std::string model_lines(const ordered_json& info, const model::Model& model) {
+  const config::ModelConfig& config = model.config;
   const auto bytes = [&](const char* key) { return human_bytes(info[key].get<std::size_t>()); };
   std::string text;
   const auto line = [&](const char* name, const std::string& value) { text += fmt::format("{:<14}{}\n", name, value); };
   line("model", text_of(info["source"]));
   line("layout", fmt::format("{} ({})", text_of(info["layout"]), text_of(info["architecture"])));
-  line("parameters",
-       fmt::format("{}, {}", human_count(info["parameters"].get<std::int64_t>()), text_of(info["dtype"])));
+  line("parameters", fmt::format("{}, {}", human_count(model.num_parameters), weight_summary(model.weight_kinds)));
   line("blocks", block_summary(config));
   line("sizes", fmt::format("width {}, {} heads of {} (key) and {} (value), ffn {}, vocabulary {}",
                             config.embedding_dim, config.num_heads, config.qk_head_dim(), config.v_head_dim(),
@@ -131,7 +155,7 @@ int run(const Options& options) {
     info.update(runtime);
     print(info.dump() + "\n");
   } else {
-    print(model_lines(info, engine->model().config) + runtime_lines(text, runtime));
+    print(model_lines(info, engine->model()) + runtime_lines(text, runtime));
   }
   flush_output();
   return 0;

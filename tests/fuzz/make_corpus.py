@@ -279,6 +279,64 @@ def add_research_refusals(corpus):
     corpus.research("research_bias_missing", research_config(bias=True), "research_bias_missing", quoted(mlstm + "proj_down.bias"), "missing")
 
 
+def add_quantized_refusals(corpus):
+    wide = large_tensors(sizes=tiny.WIDE)
+    good = tiny.quantized(wide)
+    q, gate, norm = "backbone.blocks.0.mlstm_layer.q", "backbone.blocks.0.mlstm_layer.igate_preact", "backbone.out_norm"
+
+    def config(name, keys, *expect, code="corrupt_file"):
+        corpus.add(name, tiny.large_quantized(good, keys), "config.json", *expect, code=code)
+
+    def changed(name, key, value, *expect, code="corrupt_file"):
+        config(name, {"quantization": {"group_size": 32, "bits": 4, key: value}}, key, *expect, code=code)
+
+    def weights(name, tensors, *expect, keys=None, **how):
+        corpus.add(name, tiny.large_quantized(tensors, keys or tiny.quantization()), "model.safetensors", *expect, **how)
+
+    config("quantized_without_key", {}, "quantization", quoted("backbone.embeddings.scales"))
+    config("quantized_key_is_null", {"quantization": None}, "quantization", quoted("backbone.embeddings.scales"))
+    config("quantization_is_a_number", {"quantization": 4}, "quantization", "a mapping")
+    config("quantization_config_of_another_kind", {**tiny.quantization(), "quantization_config": {"quant_method": "gptq"}},
+           "quantization_config", "gptq", code="unsupported")
+    config("quantization_without_bits", {"quantization": {"group_size": 32}}, "quantization.bits", "4 or 8", "nothing")
+    config("quantization_without_group_size", {"quantization": {"bits": 4}}, "quantization.group_size", "nothing")
+    changed("quantization_bits_3", "bits", 3, "4 or 8", "got 3", code="unsupported")
+    changed("quantization_bits_word", "bits", "four", "a whole number")
+    changed("quantization_group_size_16", "group_size", 16, "32, 64 or 128", code="unsupported")
+    changed("quantization_mode", "mode", "mxfp4", "affine", "mxfp4", code="unsupported")
+    changed("quantization_module_false", q, False, quoted(q + ".scales"))
+    changed("quantization_module_bits", q, {"group_size": 32, "bits": 6}, "bits", "4 or 8", code="unsupported")
+    changed("quantization_module_empty", q, {}, "bits", "nothing")
+    weights("quantized_other_bits", good, quoted("backbone.embeddings.weight"), "[8, 8]", "[8, 4]", keys=tiny.quantization(bits=8))
+    weights("quantized_other_group_size", good, quoted("backbone.embeddings.weight"), "group_size = 64", "32",
+            keys=tiny.quantization(group=64))
+    weights("quantized_without_biases", without(good, q + ".biases"), quoted(q + ".biases"), "missing")
+    corpus.refusals["quantized_without_biases"]["expect"][0] = "quantized_without_biases"
+    weights("quantized_without_scales", without(good, q + ".scales"), quoted(q + ".weight"), "float32", "uint32")
+    weights("quantized_biases_of_floats", wide + [(q + ".biases", "BF16", (16, 1), [0.0] * 16)], quoted(q + ".biases"), "extra")
+    weights("quantized_scales_beside_floats", wide + [(q + ".scales", "BF16", (16, 1), [1.0] * 16)], quoted(q + ".weight"), "uint32",
+            "float32")
+    weights("quantized_scales_shape", replaced(good, q + ".scales", shape=(15, 1)), quoted(q + ".scales"), "[16, 1]", "[15, 1]")
+    weights("quantized_biases_shape", replaced(good, q + ".biases", shape=(8, 2)), quoted(q + ".biases"), "[16, 1]", "[8, 2]")
+    weights("quantized_scales_dtype", replaced(good, q + ".scales", dtype="I32"), quoted(q + ".scales"), "float32", "int32")
+    weights("quantized_biases_dtype", replaced(good, q + ".biases", dtype="F16"), quoted(q + ".biases"), "bfloat16", "float16")
+    weights("quantized_words_shape", replaced(good, q + ".weight", shape=(16, 3)), quoted(q + ".weight"), "[*, 4]", "[16, 3]")
+    weights("quantized_words_rank", replaced(good, q + ".weight", shape=(16, 2, 2)), quoted(q + ".weight"), "[*, 4]", "[16, 2, 2]")
+    gates = [t for n, d, s, v in good for t in (tiny.quantized_matrix(n, s, v, 4, 32, "BF16") if n == gate + ".weight" else [(n, d, s, v)])]
+    weights("quantized_gate", gates, quoted(gate + ".weight"), "float32", "uint32")
+    weights("quantized_norm", good + [(norm + ".scales", "BF16", (1, 1), [1.0])], quoted(norm + ".scales"), "extra")
+    values = [1.0] * 15 + [float("nan")]
+    weights("quantized_nan_scale", replaced(good, q + ".scales", values=values), quoted(q + ".scales"), "NaN", "[15, 0]", check_weights=True)
+    corpus.add("quantized_odd_width", {"config.json": to_json({**LARGE_CONFIG, **tiny.quantization()}), "model.safetensors": safetensors(
+        replaced(large_tensors(), HEAD, dtype="U32", values=[0] * 32) + [("lm_head.scales", "F32", (8, 1), [0.0] * 8)])},
+        "model.safetensors", quoted(HEAD), "group_size = 32", "got 4")
+    tied = tiny.quantized(research_tensors(sizes=tiny.WIDE, tied=True))
+    other = replaced(tied, "lm_head.biases", values=[0.25] * 8)
+    corpus.add("research_quantized_tied_but_different", {"config.json": to_json(
+        {**tiny.WIDE_RESEARCH_CONFIG, "tie_weights": True, **tiny.quantization()}), "model.safetensors": safetensors(other)},
+        "model.safetensors", quoted(HEAD), "tie_weights")
+
+
 def write(root, directory, files):
     for name, content in files.items():
         path = root / directory / name
@@ -290,7 +348,7 @@ def main():
     root = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else pathlib.Path(__file__).parent / "corpus"
     corpus = Corpus()
     for add in (add_file_refusals, add_header_refusals, add_tensor_refusals, add_shard_refusals, add_source_refusals,
-                add_config_refusals, add_yaml_refusals, add_research_refusals):
+                add_config_refusals, add_yaml_refusals, add_research_refusals, add_quantized_refusals):
         add(corpus)
     for directory in ("checkpoint", "good"):
         shutil.rmtree(root / directory, ignore_errors=True)

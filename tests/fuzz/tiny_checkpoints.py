@@ -5,23 +5,39 @@ A tensor is (name, dtype, shape, list of floats); a checkpoint is {file name: by
 
 import json
 import struct
+from typing import NamedTuple
 
-VOCAB, DIM, HEADS, QK, V, FFN, BLOCKS = 8, 4, 2, 2, 4, 8, 2
-INNER, KERNEL, BLOCKSIZE = 8, 4, 4  # research: Di, conv taps, width of a q/k/v block
+HEADS, BLOCKS = 2, 2
+KERNEL, BLOCKSIZE = 4, 4  # research: conv taps, width of a q/k/v block
 GATES = 4  # i, f, z, o
 
 
-class Values:
-    """Reproducible numbers in (-0.5, 0.5) that bfloat16 holds exactly, so that dtypes can be compared."""
+class Sizes(NamedTuple):
+    vocab: int
+    dim: int
+    qk: int
+    v: int
+    ffn: int
+    inner: int  # research: Di
+    levels: int  # that a weight can take
 
-    def __init__(self, seed):
-        self.state = seed
+
+TINY = Sizes(vocab=8, dim=4, qk=2, v=4, ffn=8, inner=8, levels=127)
+WIDE = Sizes(vocab=8, dim=32, qk=16, v=32, ffn=64, inner=64, levels=16)  # groups of 32 divide every matrix
+VOCAB, DIM, FFN = TINY.vocab, TINY.dim, TINY.ffn
+
+
+class Values:
+    """Reproducible numbers in [-0.5, 0.5) that bfloat16 holds exactly, so that dtypes can be compared."""
+
+    def __init__(self, seed, levels):
+        self.state, self.levels = seed, levels
 
     def take(self, count):
         values = []
         for _ in range(count):
             self.state = (self.state * 6364136223846793005 + 1442695040888963407) % 2**64
-            values.append(((self.state >> 33) % 127 - 63) / 128.0)
+            values.append(((self.state >> 33) % self.levels - self.levels // 2) / (self.levels + 1 & ~1))
         return values
 
 
@@ -39,6 +55,8 @@ def encode(dtype, values):
         return struct.pack(f"<{len(values)}e", *values)
     if dtype == "BF16":
         return b"".join(struct.pack("<f", value)[2:] for value in values)
+    if dtype == "U32":
+        return struct.pack(f"<{len(values)}I", *values)
     if dtype == "I32":
         return struct.pack(f"<{len(values)}i", *(int(value * 100) for value in values))
     raise ValueError(dtype)
@@ -105,8 +123,9 @@ def package_config(**changes):
     return {**{key: LARGE_CONFIG[key] for key in PACKAGE_KEYS}, **changes}
 
 
-def large_tensors(dtype="F32", bias=False, head=True, package=False, out_norm=True):
-    values, tensors = Values(1), []
+def large_tensors(dtype="F32", bias=False, head=True, package=False, out_norm=True, sizes=TINY):
+    values, tensors = Values(1, sizes.levels), []
+    dim, ffn_dim = sizes.dim, sizes.ffn
 
     def add(name, *shape):
         tensors.append((name, dtype, shape, values.take(size_of(shape))))
@@ -121,26 +140,26 @@ def large_tensors(dtype="F32", bias=False, head=True, package=False, out_norm=Tr
         if with_bias:
             add(name + ".bias", size)
 
-    add("embedding.weight" if package else "backbone.embeddings.weight", VOCAB, DIM)
+    add("embedding.weight" if package else "backbone.embeddings.weight", sizes.vocab, dim)
     for i in range(BLOCKS):
         layer, ffn = f"backbone.blocks.{i}.mlstm_layer.", f"backbone.blocks.{i}.ffn."
-        norm(f"backbone.blocks.{i}.norm_mlstm", DIM)
-        linear(layer + "q", QK, DIM)
-        linear(layer + "k", QK, DIM)
-        linear(layer + "v", V, DIM)
-        linear(layer + "ogate_preact", V, DIM)
-        linear(layer + "igate_preact", HEADS, DIM, True)
-        linear(layer + "fgate_preact", HEADS, DIM, True)
-        norm(layer + "multihead_norm", V)
-        linear(layer + "out_proj", DIM, V)
-        norm(f"backbone.blocks.{i}.norm_ffn", DIM)
-        linear(ffn + "proj_up_gate", FFN, DIM)
-        linear(ffn + "proj_up", FFN, DIM)
-        linear(ffn + "proj_down", DIM, FFN)
+        norm(f"backbone.blocks.{i}.norm_mlstm", dim)
+        linear(layer + "q", sizes.qk, dim)
+        linear(layer + "k", sizes.qk, dim)
+        linear(layer + "v", sizes.v, dim)
+        linear(layer + "ogate_preact", sizes.v, dim)
+        linear(layer + "igate_preact", HEADS, dim, True)
+        linear(layer + "fgate_preact", HEADS, dim, True)
+        norm(layer + "multihead_norm", sizes.v)
+        linear(layer + "out_proj", dim, sizes.v)
+        norm(f"backbone.blocks.{i}.norm_ffn", dim)
+        linear(ffn + "proj_up_gate", ffn_dim, dim)
+        linear(ffn + "proj_up", ffn_dim, dim)
+        linear(ffn + "proj_down", dim, ffn_dim)
     if out_norm:
-        norm("backbone.out_norm", DIM, bias and package)
+        norm("backbone.out_norm", dim, bias and package)
     if head:
-        add("lm_head.weight", VOCAB, DIM)
+        add("lm_head.weight", sizes.vocab, dim)
     return tensors
 
 
@@ -217,9 +236,9 @@ def research_config(mlstm=None, slstm=None, feedforward=None, **changes):
     return config
 
 
-def cell_tensors(values, cuda):
+def cell_tensors(values, cuda, dim):
     """The same logical cell in either backend's layout: R[head][in][gate][out], b[head][gate][unit]."""
-    width = DIM // HEADS
+    width = dim // HEADS
     recurrent, bias = values.take(HEADS * width * GATES * width), values.take(HEADS * GATES * width)
 
     def r(head, column, gate, row):
@@ -233,8 +252,9 @@ def cell_tensors(values, cuda):
 
 
 def research_tensors(dtype="F32", slstm_at=(1,), bias=False, ffn=True, ffn_bias=False, cuda=False, mlstm_kernel=KERNEL,
-                     slstm_kernel=KERNEL, group_norm=True, post_norm=True, names=("token_embedding", "lm_head"), tied=False):
-    values, tensors = Values(2), []
+                     slstm_kernel=KERNEL, group_norm=True, post_norm=True, names=("token_embedding", "lm_head"), tied=False, sizes=TINY):
+    values, tensors = Values(2, sizes.levels), []
+    dim, inner, ffn_dim = sizes.dim, sizes.inner, sizes.ffn
 
     def put(name, shape, numbers):
         tensors.append((name, dtype, tuple(shape), numbers))
@@ -248,54 +268,134 @@ def research_tensors(dtype="F32", slstm_at=(1,), bias=False, ffn=True, ffn_bias=
             add(name + ".bias", rows)
 
     def headwise(name):
-        add(name + ".weight", INNER // BLOCKSIZE, BLOCKSIZE, BLOCKSIZE)
+        add(name + ".weight", inner // BLOCKSIZE, BLOCKSIZE, BLOCKSIZE)
         if bias:
-            add(name + ".bias", INNER)
+            add(name + ".bias", inner)
 
     def conv(name, channels, kernel):
         add(name + "conv1d.conv.weight", channels, 1, kernel)
         add(name + "conv1d.conv.bias", channels)
 
     def mlstm(layer):
-        linear(layer + "proj_up", 2 * INNER, DIM, bias)
+        linear(layer + "proj_up", 2 * inner, dim, bias)
         for name in ("q_proj", "k_proj", "v_proj"):
             headwise(layer + name)
-        conv(layer, INNER, mlstm_kernel)
-        linear(layer + "mlstm_cell.igate", HEADS, 3 * INNER, True)
-        linear(layer + "mlstm_cell.fgate", HEADS, 3 * INNER, True)
-        add(layer + "mlstm_cell.outnorm.weight", INNER)
-        add(layer + "learnable_skip", INNER)
-        linear(layer + "proj_down", DIM, INNER, bias)
+        conv(layer, inner, mlstm_kernel)
+        linear(layer + "mlstm_cell.igate", HEADS, 3 * inner, True)
+        linear(layer + "mlstm_cell.fgate", HEADS, 3 * inner, True)
+        add(layer + "mlstm_cell.outnorm.weight", inner)
+        add(layer + "learnable_skip", inner)
+        linear(layer + "proj_down", dim, inner, bias)
 
     def slstm(block, layer):
         if slstm_kernel:
-            conv(layer, DIM, slstm_kernel)
+            conv(layer, dim, slstm_kernel)
         for gate in "fizo":
-            add(layer + gate + "gate.weight", HEADS, DIM // HEADS, DIM // HEADS)
-        shape, recurrent, cell_bias = cell_tensors(values, cuda)
+            add(layer + gate + "gate.weight", HEADS, dim // HEADS, dim // HEADS)
+        shape, recurrent, cell_bias = cell_tensors(values, cuda, dim)
         put(layer + "slstm_cell._recurrent_kernel_", shape, recurrent)
-        put(layer + "slstm_cell._bias_", (GATES * DIM,), cell_bias)
+        put(layer + "slstm_cell._bias_", (GATES * dim,), cell_bias)
         if group_norm:
-            add(layer + "group_norm.weight", DIM)
+            add(layer + "group_norm.weight", dim)
         if ffn:
-            add(block + "ffn_norm.weight", DIM)
-            linear(block + "ffn.proj_up", 2 * FFN, DIM, ffn_bias)
-            linear(block + "ffn.proj_down", DIM, FFN, ffn_bias)
+            add(block + "ffn_norm.weight", dim)
+            linear(block + "ffn.proj_up", 2 * ffn_dim, dim, ffn_bias)
+            linear(block + "ffn.proj_down", dim, ffn_dim, ffn_bias)
 
-    matrices = [values.take(VOCAB * DIM) for _ in range(2)]
+    matrices = [values.take(sizes.vocab * dim) for _ in range(2)]
     for i, name in enumerate(names):
-        put(name + ".weight", (VOCAB, DIM), matrices[0 if tied else i])
+        put(name + ".weight", (sizes.vocab, dim), matrices[0 if tied else i])
     for i in range(BLOCKS):
         block = f"xlstm_block_stack.blocks.{i}."
-        add(block + "xlstm_norm.weight", DIM)
+        add(block + "xlstm_norm.weight", dim)
         slstm(block, block + "xlstm.") if i in slstm_at else mlstm(block + "xlstm.")
     if post_norm:
-        add("xlstm_block_stack.post_blocks_norm.weight", DIM)
+        add("xlstm_block_stack.post_blocks_norm.weight", dim)
     return tensors
 
 
 def research(config=None, **options):
     return {"config.json": to_json(config or RESEARCH_CONFIG), "model.safetensors": safetensors(research_tensors(**options))}
+
+
+# --- quantised -------------------------------------------------------------------------------------------------------
+
+WIDE_LARGE_CONFIG = {**LARGE_CONFIG, "hidden_size": WIDE.dim, "embedding_dim": WIDE.dim}
+WIDE_RESEARCH_CONFIG = research_config(feedforward={"proj_factor": 2.0}, embedding_dim=WIDE.dim)
+GATE_PARTS = ("igate_preact", "fgate_preact", "mlstm_cell.")  # of names: matrices that are never quantised
+
+
+def quantized_matrix(name, shape, values, bits, group, dtype):
+    """The same values as words, scales and biases: exact, since every value is a multiple of 1 / 16 in [-0.5, 0.5).
+
+    Rows take turns in the sign of their scale, as quantisers give groups of either sign.
+    """
+    rows, columns = shape
+    per_word, step = 32 // bits, 2.0**-bits
+    words, scales, biases = [], [], []
+    for r in range(rows):
+        scale, bias = (step, -0.5) if r % 2 == 0 else (-step, -0.5 + 15 / 16)
+        q = [int((value - bias) / scale) for value in values[r * columns : (r + 1) * columns]]
+        words += [sum(q[at + i] << bits * i for i in range(per_word)) for at in range(0, columns, per_word)]
+        scales += [scale] * (columns // group)
+        biases += [bias] * (columns // group)
+    groups = (rows, columns // group)
+    module = name.removesuffix(".weight")
+    return [(name, "U32", (rows, columns // per_word), words), (module + ".scales", dtype, groups, scales),
+            (module + ".biases", dtype, groups, biases)]
+
+
+def quantized(tensors, bits=4, group=32, dtype="BF16", modules=None):
+    """Every matrix quantised; `modules`: bits of some of them instead, 0 for none."""
+    result = []
+    for name, kind, shape, values in tensors:
+        own = (modules or {}).get(name.removesuffix(".weight"), bits)
+        if len(shape) == 2 and own and not any(part in name for part in GATE_PARTS):
+            result += quantized_matrix(name, shape, values, own, group, dtype)
+        else:
+            result.append((name, kind, shape, values))
+    return result
+
+
+def quantization(bits=4, group=32, **modules):
+    """The keys of a config as mlx-lm writes them."""
+    value = {"group_size": group, "bits": bits, "mode": "affine", **modules}
+    return {"quantization": value, "quantization_config": value}
+
+
+def large_quantized(tensors, keys):
+    return {"config.json": to_json({**WIDE_LARGE_CONFIG, **keys}), "model.safetensors": safetensors(tensors)}
+
+
+def quantized_checkpoints():
+    wide, fused, research_wide = large_tensors(sizes=WIDE), {"weight_mode": "fused"}, research_tensors(sizes=WIDE)
+    v, head = "backbone.blocks.1.mlstm_layer.v", "lm_head"
+    own = {v: {"group_size": 32, "bits": 8}, head: False, "backbone.embeddings": True, "backbone.blocks.9.of": {"group_size": 64, "bits": 8}}
+    tied = {**WIDE_RESEARCH_CONFIG, "tie_weights": True}
+    yaml = package_config(embedding_dim=WIDE.dim, quantization={"group_size": 32, "bits": 4})
+    return {
+        "wide": large_quantized(wide, {}),
+        "wide_int4": large_quantized(quantized(wide), quantization()),
+        "wide_int8": large_quantized(quantized(wide, bits=8, dtype="F32"), quantization(bits=8)),
+        "wide_int4_float16": large_quantized(quantized(wide, dtype="F16"), quantization()),
+        "wide_int4_fused": large_quantized(quantized(fuse(wide)), {**fused, **quantization()}),
+        "wide_int4_without_mode": large_quantized(quantized(wide), {"quantization": {"group_size": 32, "bits": 4}}),
+        "wide_int4_modules": large_quantized(quantized(wide, modules={v: 8, head: 0}), quantization(**own)),
+        "wide_int4_tied": large_quantized(quantized(without_head(wide)), {"tie_word_embeddings": True, **quantization()}),
+        "wide_quantization_unused": large_quantized(wide, quantization()),
+        "wide_int4_package": {"config.yaml": to_yaml(yaml).encode(),
+                              "model.safetensors": safetensors(quantized(large_tensors(package=True, sizes=WIDE)))},
+        "research_wide": research(WIDE_RESEARCH_CONFIG, sizes=WIDE),
+        "research_wide_int4": {"config.json": to_json({**WIDE_RESEARCH_CONFIG, **quantization()}),
+                               "model.safetensors": safetensors(quantized(research_wide))},
+        "research_wide_tied": research(tied, sizes=WIDE, tied=True),
+        "research_wide_tied_int4": {"config.json": to_json({**tied, **quantization()}),
+                                    "model.safetensors": safetensors(quantized(research_tensors(sizes=WIDE, tied=True)))},
+    }
+
+
+def without_head(tensors):
+    return [tensor for tensor in tensors if tensor[0] != "lm_head.weight"]
 
 
 # --- every good variant ----------------------------------------------------------------------------------------------
@@ -366,6 +466,7 @@ def good_checkpoints():
         "research_selu": research(research_config(feedforward={"act_fn": "selu"})),
         "research_swish": research(research_config(feedforward={"act_fn": "swish"})),
         "research_sigmoid": research(research_config(feedforward={"act_fn": "sigmoid"})),
+        **quantized_checkpoints(),
     }
 
 

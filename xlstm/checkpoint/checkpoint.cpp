@@ -103,6 +103,7 @@ Checkpoint read_checkpoint(const FileSource& files, const AvailableMemory& avail
   checkpoint.copied = std::move(shards.copied);
   checkpoint.storage = std::move(shards.storage);
   ConfigSection section(file.root, file.display);
+  checkpoint.quantization = read_quantization(section);
   if (checkpoint.layout == Layout::research) {
     read_research(section, checkpoint);
   } else {

@@ -14,6 +14,7 @@
 #include "xlstm/base/tensor_view.h"
 #include "xlstm/checkpoint/safetensors.h"
 #include "xlstm/config/model_config.h"
+#include "xlstm/config/quantization.h"
 
 namespace xlstm::checkpoint {
 
@@ -49,6 +50,7 @@ struct Checkpoint {
   bool fused_weights = false;   // weight_mode "fused": names of reference 1.4
   bool research_bias = false;   // research: biases of proj_up, q/k/v_proj and proj_down
   bool slstm_ffn_bias = false;  // research: biases of the sLSTM blocks' FFN
+  std::optional<config::Quantization> quantization;
   std::map<std::string, TensorView> tensors;
   std::set<std::string> copied;  // names of the tensors that are not used in place (misaligned in their file)
   std::vector<std::shared_ptr<const void>> storage;  // keeps the views alive

@@ -67,6 +67,29 @@ bool ConfigSection::is_string(std::string_view key) const {
   return value != object_.end() && value->is_string();
 }
 
+bool ConfigSection::is_boolean(std::string_view key) const {
+  const auto value = object_.find(key);
+  return value != object_.end() && value->is_boolean();
+}
+
+bool ConfigSection::is_object(std::string_view key) const {
+  const auto value = object_.find(key);
+  return value != object_.end() && value->is_object();
+}
+
+bool ConfigSection::same(std::string_view key, std::string_view other) const {
+  const auto value = object_.find(key), other_value = object_.find(other);
+  return value != object_.end() && other_value != object_.end() && *value == *other_value;
+}
+
+std::vector<std::string> ConfigSection::unread_keys() const {
+  std::vector<std::string> keys;
+  for (const auto& [key, value] : object_.items()) {
+    if (!known_.contains(key)) keys.push_back(key);
+  }
+  return keys;
+}
+
 std::optional<std::int64_t> ConfigSection::integer(std::string_view key, std::int64_t min, std::int64_t max) {
   const json* value = find(key);
   if (!value) return std::nullopt;
@@ -148,10 +171,8 @@ void ConfigSection::refuse_if_set(std::string_view key, std::string_view why) {
 }
 
 void ConfigSection::note_unknown() const {
-  for (const auto& [key, value] : object_.items()) {
-    if (!known_.contains(key))
-      log(LogLevel::debug,
-          one_line('[' + file_ + "] the key " + full_name(key) + " is not known and is ignored", 1000));
+  for (const std::string& key : unread_keys()) {
+    log(LogLevel::debug, one_line('[' + file_ + "] the key " + full_name(key) + " is not known and is ignored", 1000));
   }
 }
 

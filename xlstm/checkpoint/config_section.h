@@ -37,6 +37,12 @@ class ConfigSection {
   bool has(std::string_view key) const;
   bool is_null(std::string_view key) const;
   bool is_string(std::string_view key) const;
+  bool is_boolean(std::string_view key) const;
+  bool is_object(std::string_view key) const;
+  /// Whether both keys are there and have the same value.
+  bool same(std::string_view key, std::string_view other) const;
+  /// Keys that no getter was asked for yet.
+  std::vector<std::string> unread_keys() const;
 
   /// Keys that are known and do not change inference.
   void ignore(std::initializer_list<std::string_view> keys);

@@ -84,7 +84,6 @@ void check_architecture(ConfigSection& section) {
   for (const char* key : {"add_qk_norm", "add_post_norm", "gate_linear_headwise"}) {
     section.refuse_if_set(key, "it changes the architecture");
   }
-  section.refuse_if_set("quantization_config", "it changes the weights");
   check_kernels(section);
   const auto mode = section.string("mode");
   if (mode && *mode != "inference" && *mode != "train" && *mode != "train_with_padding") {

@@ -160,7 +160,7 @@ class HeaderHandler : public nlohmann::json_sax<json> {
         std::find_if(kDtypes.begin(), kDtypes.end(), [&](const auto& pair) { return pair.first == name; });
     if (known == kDtypes.end()) {
       refuse_corrupt(file_, "tensor ", quote(name_),
-                     ": expected dtype F32, F16, BF16, F64, I64, I32, I16, I8, U8 or BOOL but got ", quote(name));
+                     ": expected dtype F32, F16, BF16, F64, I64, I32, I16, I8, U32, U8 or BOOL but got ", quote(name));
     }
     entry_.dtype = known->second;
   }

@@ -55,8 +55,8 @@ class WeightCount {
     if (block.ffn) add_all(block.ffn->norm, block.ffn->up, block.ffn->down);
   }
   void add(const model::Linear& linear) {
-    bytes += static_cast<double>(linear.weight.nbytes());
-    multiply_adds += static_cast<double>(linear.weight.size());
+    bytes += static_cast<double>(linear.nbytes());
+    multiply_adds += static_cast<double>(linear.size());
     add(linear.bias);
   }
   void add(const model::Norm& norm) { add_all(norm.weight, norm.bias); }
@@ -255,8 +255,8 @@ BenchResult run_bench(Engine& engine, const BenchOptions& options) {
 double decode_step_bytes(const model::Model& model, std::int64_t batch) {
   WeightCount count = count_blocks(model);
   count.add(model.lm_head);
-  const auto embedding_row =
-      static_cast<double>(model.config.embedding_dim) * static_cast<double>(dtype_size(model.embedding.weight.dtype));
+  const double embedding_row =
+      static_cast<double>(model.embedding.nbytes()) / static_cast<double>(model.config.vocab_size);
   const auto state = static_cast<double>(model.state_spec.nbytes());
   return count.bytes + static_cast<double>(batch) * (embedding_row + 2 * state);
 }
@@ -265,7 +265,7 @@ double prefill_flops(const model::Model& model, std::int64_t tokens) {
   const auto num_mlstm =
       static_cast<double>(std::count(model.config.blocks.begin(), model.config.blocks.end(), config::BlockKind::mlstm));
   const double matrices = 2 * count_blocks(model).multiply_adds * static_cast<double>(tokens);
-  const double head = 2 * static_cast<double>(model.lm_head.weight.size());
+  const double head = 2 * static_cast<double>(model.lm_head.size());
   return matrices + head + num_mlstm * mlstm_flops(model.config, tokens);
 }
 

@@ -28,7 +28,7 @@ struct Part {
 class Parts {
  public:
   explicit Parts(const model::Model& model) {
-    add("embedding", model.embedding.weight);
+    add("embedding", model.embedding);
     for (std::size_t b = 0; b < model.blocks.size(); ++b) {
       prefix_ = "block " + std::to_string(b) + " ";
       std::visit([this](const auto& block) { add_block(block); }, model.blocks[b]);
@@ -48,8 +48,15 @@ class Parts {
     parts_.push_back(
         {describe(place, DType::float32, {static_cast<std::int64_t>(array.size())}), std::as_bytes(array.span())});
   }
+  void add(const std::string& place, const model::Matrix& matrix) {
+    if (!matrix.groups) return add(place, matrix.weight);
+    const model::AffineGroups& groups = *matrix.groups;
+    add(place + " int" + std::to_string(groups.bits) + " of " + std::to_string(groups.group_size), matrix.weight);
+    add(place + " scales", groups.scales);
+    add(place + " biases", groups.biases);
+  }
   void add(const std::string& place, const model::Linear& linear) {
-    add(place, linear.weight);
+    add(place, static_cast<const model::Matrix&>(linear));
     add(place + " bias", linear.bias);
   }
   void add(const std::string& place, const model::Norm& norm) {

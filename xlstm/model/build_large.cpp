@@ -13,17 +13,17 @@ using checkpoint::Layout;
 // Two or more layers that one file tensor holds one below the other.
 class FusedLinear {
  public:
-  FusedLinear(TensorBinder& binder, const std::string& prefix, std::int64_t in, bool with_bias)
-      : binder_(binder), weight_(binder.take(prefix + ".weight", {kAnySize, in})) {
-    if (with_bias) bias_ = &binder.take(prefix + ".bias", {weight_.shape[0]});
+  FusedLinear(TensorBinder& binder, Matrix matrix, const std::string& bias)
+      : binder_(binder), matrix_(std::move(matrix)) {
+    if (!bias.empty()) bias_ = &binder.take(bias, {matrix_.rows()});
   }
 
-  const TensorView& weight() const { return weight_; }
-  std::int64_t rows() const { return weight_.shape[0]; }
+  const TensorView& weight() const { return matrix_.weight; }
+  std::int64_t rows() const { return matrix_.rows(); }
 
   Linear next(std::int64_t count) {
     Linear layer;
-    layer.weight = slice_rows(weight_, used_, count);
+    static_cast<Matrix&>(layer) = slice_rows(matrix_, used_, count);
     if (bias_) layer.bias = binder_.widen(slice_rows(*bias_, used_, count));
     used_ += count;
     return layer;
@@ -31,7 +31,7 @@ class FusedLinear {
 
  private:
   TensorBinder& binder_;
-  const TensorView& weight_;
+  Matrix matrix_;
   const TensorView* bias_ = nullptr;
   std::int64_t used_ = 0;
 };
@@ -43,8 +43,8 @@ class LargeBuilder {
 
   void build() {
     const bool package = checkpoint_.layout == Layout::package;
-    const std::string embedding = package ? "embedding.weight" : "backbone.embeddings.weight";
-    model_.embedding.weight = binder_.take(embedding, {config_.vocab_size, config_.embedding_dim});
+    const std::string embedding = package ? "embedding" : "backbone.embeddings";
+    model_.embedding = binder_.matrix(embedding, config_.vocab_size, config_.embedding_dim);
     config_.vocab_size = model_.embedding.rows();
     config_.embedding_dim = model_.embedding.cols();
     for (std::int64_t i = 0; i < config_.num_blocks; ++i) model_.blocks.emplace_back(block(i));
@@ -74,9 +74,9 @@ class LargeBuilder {
   void bind_single(LargeBlock& block, const std::string& prefix) {
     const std::int64_t dim = config_.embedding_dim;
     const std::string layer = prefix + "mlstm_layer.", ffn = prefix + "ffn.";
-    block.igate = binder_.linear(layer + "igate_preact", config_.num_heads, dim, true);
+    block.igate = binder_.gate(layer + "igate_preact", config_.num_heads, dim);
     config_.num_heads = block.igate.out_dim();
-    block.fgate = binder_.linear(layer + "fgate_preact", config_.num_heads, dim, true);
+    block.fgate = binder_.gate(layer + "fgate_preact", config_.num_heads, dim);
     block.q = linear(layer + "q", config_.qk_dim, dim);
     set_qk_dim(block.q.weight, block.q.out_dim());
     block.k = linear(layer + "k", config_.qk_dim, dim);
@@ -94,7 +94,7 @@ class LargeBuilder {
   void bind_fused(LargeBlock& block, const std::string& prefix) {
     const std::int64_t dim = config_.embedding_dim;
     const std::string layer = prefix + "mlstm_layer.";
-    FusedLinear gates(binder_, layer + "ifgate_preact", dim, true);
+    FusedLinear gates = fused_gates(layer + "ifgate_preact");
     if (config_.num_heads == 0) config_.num_heads = gates.rows() / 2;
     require_rows(gates, 2 * config_.num_heads);
     block.igate = gates.next(config_.num_heads);
@@ -102,7 +102,7 @@ class LargeBuilder {
 
     block.out_proj = linear(layer + "out_proj", dim, config_.v_dim);
     set_v_dim(block.out_proj.weight, block.out_proj.in_dim());
-    FusedLinear projections(binder_, layer + "qkv_opreact", dim, config_.use_bias);
+    FusedLinear projections = fused(layer + "qkv_opreact");
     if (config_.qk_dim == 0) set_qk_dim(projections.weight(), projections.rows() / 2 - config_.v_dim);
     require_rows(projections, 2 * config_.qk_dim + 2 * config_.v_dim);
     block.q = projections.next(config_.qk_dim);
@@ -112,7 +112,7 @@ class LargeBuilder {
 
     block.ffn_down = linear(prefix + "ffn.proj_down", dim, config_.ffn_dim);
     set_ffn_dim(block.ffn_down.weight, block.ffn_down.in_dim());
-    FusedLinear up(binder_, prefix + "ffn.proj_up_gate_z", dim, config_.use_bias);
+    FusedLinear up = fused(prefix + "ffn.proj_up_gate_z");
     require_rows(up, 2 * config_.ffn_dim);
     block.ffn_gate = up.next(config_.ffn_dim);
     block.ffn_up = up.next(config_.ffn_dim);
@@ -124,8 +124,20 @@ class LargeBuilder {
 
   Norm norm(const std::string& prefix, std::int64_t size) { return binder_.norm(prefix, size, config_.use_bias); }
 
-  void require_rows(const FusedLinear& fused, std::int64_t expected) {
-    binder_.take(fused.weight().name, {expected, config_.embedding_dim});
+  FusedLinear fused(const std::string& prefix) {
+    const std::string bias = config_.use_bias ? prefix + ".bias" : "";
+    return {binder_, binder_.matrix(prefix, kAnySize, config_.embedding_dim), bias};
+  }
+
+  FusedLinear fused_gates(const std::string& prefix) {
+    const TensorView& weight = binder_.take(prefix + ".weight", {kAnySize, config_.embedding_dim});
+    return {binder_, {weight, std::nullopt}, prefix + ".bias"};
+  }
+
+  void require_rows(const FusedLinear& layer, std::int64_t expected) {
+    Shape shape = layer.weight().shape;
+    shape[0] = expected;
+    check_shape(layer.weight(), shape);
   }
 
   // The first block fixes the widths; the others must have the same.

@@ -40,6 +40,17 @@ std::vector<float> to_vanilla_bias(const std::vector<float>& from, std::size_t h
   return to;
 }
 
+bool same_bytes(const TensorView& a, const TensorView& b) {
+  return a.dtype == b.dtype && a.shape == b.shape && std::memcmp(a.data, b.data, a.nbytes()) == 0;
+}
+
+bool same_bytes(const Matrix& a, const Matrix& b) {
+  if (a.groups.has_value() != b.groups.has_value() || !same_bytes(a.weight, b.weight)) return false;
+  if (!a.groups) return true;
+  return a.groups->bits == b.groups->bits && a.groups->group_size == b.groups->group_size &&
+         same_bytes(a.groups->scales, b.groups->scales) && same_bytes(a.groups->biases, b.groups->biases);
+}
+
 class ResearchBuilder {
  public:
   ResearchBuilder(const Checkpoint& checkpoint, TensorBinder& binder, Model& model)
@@ -61,20 +72,20 @@ class ResearchBuilder {
  private:
   // A tied file may hold the one matrix under either name, or under both.
   void bind_embedding() {
-    const std::string embedding = "token_embedding.weight", head = "lm_head.weight";
-    const bool alias = config_.tie_weights && !binder_.has(embedding) && binder_.has(head);
-    model_.embedding.weight = binder_.take(alias ? head : embedding, {config_.vocab_size, config_.embedding_dim});
+    const std::string embedding = "token_embedding", head = "lm_head";
+    const bool has_head = binder_.has(head + ".weight");
+    const bool alias = config_.tie_weights && !binder_.has(embedding + ".weight") && has_head;
+    model_.embedding = binder_.matrix(alias ? head : embedding, config_.vocab_size, config_.embedding_dim);
     config_.vocab_size = model_.embedding.rows();
     config_.embedding_dim = model_.embedding.cols();
     static_cast<Matrix&>(model_.lm_head) = model_.embedding;
-    if (!binder_.has(head) && config_.tie_weights) return;
-    const TensorView& weight = binder_.take(head, {config_.vocab_size, config_.embedding_dim});
-    if (config_.tie_weights && (weight.dtype != model_.embedding.weight.dtype ||
-                                std::memcmp(weight.data, model_.embedding.weight.data, weight.nbytes()) != 0)) {
-      refuse_corrupt(weight.file, "tensor ", quote(head), ": expected the values of ", quote(embedding),
-                     " because of tie_weights but got others");
+    if (!has_head && config_.tie_weights) return;
+    const Matrix matrix = binder_.matrix(head, config_.vocab_size, config_.embedding_dim);
+    if (config_.tie_weights && !same_bytes(matrix, model_.embedding)) {
+      refuse_corrupt(matrix.weight.file, "tensor ", quote(matrix.weight.name), ": expected the values of ",
+                     quote(model_.embedding.weight.name), " because of tie_weights but got others");
     }
-    if (!config_.tie_weights) model_.lm_head.weight = weight;
+    if (!config_.tie_weights) static_cast<Matrix&>(model_.lm_head) = matrix;
   }
 
   ResearchMlstmBlock mlstm_block(const std::string& prefix) {
@@ -83,10 +94,10 @@ class ResearchBuilder {
     ResearchMlstmBlock block;
     block.norm = norm(prefix + "xlstm_norm", dim);
     block.proj_down = binder_.linear(layer + "proj_down", dim, config_.v_dim, checkpoint_.research_bias);
-    block.igate = binder_.linear(layer + "mlstm_cell.igate", config_.num_heads, 3 * block.proj_down.in_dim(), true);
+    block.igate = binder_.gate(layer + "mlstm_cell.igate", config_.num_heads, 3 * block.proj_down.in_dim());
     set_inner_dim(block.proj_down, block.igate.out_dim());
     const std::int64_t inner = config_.v_dim;
-    block.fgate = binder_.linear(layer + "mlstm_cell.fgate", config_.num_heads, 3 * inner, true);
+    block.fgate = binder_.gate(layer + "mlstm_cell.fgate", config_.num_heads, 3 * inner);
     block.proj_up = binder_.linear(layer + "proj_up", 2 * inner, dim, checkpoint_.research_bias);
     block.conv = conv(layer + "conv1d.conv", inner, config_.mlstm_conv1d_kernel_size);
     block.q = qkv_projection(layer + "q_proj", inner);

@@ -8,6 +8,7 @@
 #include "xlstm/base/log.h"
 #include "xlstm/checkpoint/refuse.h"
 #include "xlstm/model/build_blocks.h"
+#include "xlstm/model/weight_kinds.h"
 
 namespace xlstm::model {
 namespace {
@@ -49,9 +50,17 @@ void check_state_size(const Checkpoint& checkpoint, const config::ModelConfig& c
   }
 }
 
-DType largest_dtype(const Checkpoint& checkpoint) {
-  const auto smaller = [](const auto& a, const auto& b) { return a.second.nbytes() < b.second.nbytes(); };
+DType largest_float_dtype(const Checkpoint& checkpoint) {
+  const auto rank = [](const TensorView& view) { return is_weight_dtype(view.dtype) ? view.nbytes() : 0; };
+  const auto smaller = [&](const auto& a, const auto& b) { return rank(a.second) < rank(b.second); };
   return std::max_element(checkpoint.tensors.begin(), checkpoint.tensors.end(), smaller)->second.dtype;
+}
+
+void note_unused_quantization(const Checkpoint& checkpoint, const TensorBinder& binder) {
+  if (!checkpoint.quantization || !binder.quantized().empty()) return;
+  log(LogLevel::info,
+      checkpoint::one_line('[' + checkpoint.config_file + "] the key quantization is not used: no tensor is quantised",
+                           1000));
 }
 
 }  // namespace
@@ -71,13 +80,15 @@ std::shared_ptr<const Model> build_model(const Checkpoint& checkpoint, const Ava
   check_state_size(checkpoint, model->config);
   model->state_spec = config::make_state_spec(model->config);
   model->storage = std::make_shared<std::vector<std::shared_ptr<const void>>>(checkpoint.storage);
-  for (const auto& [name, view] : checkpoint.tensors) model->num_parameters += view.size();
+  note_unused_quantization(checkpoint, binder);
+  model->weight_kinds = count_weight_kinds(checkpoint.tensors, binder.quantized());
+  for (const WeightKind& kind : model->weight_kinds) model->num_parameters += kind.parameters;
   if (model->config.tie_weights && checkpoint.tensors.contains("lm_head.weight") &&
       checkpoint.tensors.contains("token_embedding.weight")) {
     model->num_parameters -= model->embedding.size();
   }
   model->mapped_bytes = binder.mapped_bytes();
-  model->dtype = largest_dtype(checkpoint);
+  model->dtype = largest_float_dtype(checkpoint);
   return model;
 }
 

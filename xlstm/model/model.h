@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
 #include <variant>
 #include <vector>
 
@@ -115,6 +116,19 @@ struct ResearchSlstmBlock {
 
 using Block = std::variant<LargeBlock, ResearchMlstmBlock, ResearchSlstmBlock>;
 
+/// Weights that are stored in one way. A quantised matrix counts as one tensor, its scales and biases with its bytes.
+struct WeightKind {
+  DType dtype = DType::float32;  // uint32 when quantised
+  int bits = 0;                  // 0: not quantised
+  std::int64_t group_size = 0;
+  std::int64_t tensors = 0;
+  std::int64_t parameters = 0;
+  std::size_t bytes = 0;
+
+  /// "bfloat16", "int4", ...
+  std::string name() const;
+};
+
 /// A whole network, immutable after loading and shared by every backend and thread.
 struct Model {
   config::ModelConfig config;
@@ -125,10 +139,11 @@ struct Model {
   Linear lm_head;                       // [V, D]; the embedding when tied
   std::shared_ptr<const void> storage;  // keeps mapped files alive
 
-  std::int64_t num_parameters = 0;  // as stored; a tied head counts once
-  std::size_t weight_bytes = 0;     // of all stored tensors
-  std::size_t mapped_bytes = 0;     // used in place
-  DType dtype = DType::float32;     // of the largest tensor
+  std::int64_t num_parameters = 0;       // a tied head counts once, scales and biases of groups do not count
+  std::size_t weight_bytes = 0;          // of all stored tensors
+  std::size_t mapped_bytes = 0;          // used in place
+  DType dtype = DType::float32;          // of the largest tensor that is not quantised
+  std::vector<WeightKind> weight_kinds;  // most bytes first
 };
 
 }  // namespace xlstm::model

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <set>
 #include <string>
 #include <string_view>
@@ -29,8 +30,13 @@ class TensorBinder {
   FloatArray floats(const std::string& name, const Shape& expected) { return widen(take(name, expected)); }
   /// A copy in memory of its own, to be changed.
   std::vector<float> copy(const std::string& name, const Shape& expected);
-  /// "<prefix>.weight" [out, in] and, with_bias, "<prefix>.bias" [out].
+  /// "<prefix>.weight" [out, in]: quantised if and only if there is a "<prefix>.scales" (mlx-lm's rule), and then in
+  /// the format that the config gives the module.
+  Matrix matrix(const std::string& prefix, std::int64_t out, std::int64_t in);
+  /// The same and, with_bias, "<prefix>.bias" [out].
   Linear linear(const std::string& prefix, std::int64_t out, std::int64_t in, bool with_bias);
+  /// Gates: never quantised, with a bias.
+  Linear gate(const std::string& prefix, std::int64_t out, std::int64_t in);
   /// "<prefix>.weight" [size] and, with_bias, "<prefix>.bias" [size].
   Norm norm(const std::string& prefix, std::int64_t size, bool with_bias);
   /// float32 values of a tensor or of a part of one.
@@ -47,14 +53,25 @@ class TensorBinder {
   void finish() const;
   /// Bytes of the tensors used in place.
   std::size_t mapped_bytes() const;
+  /// Modules that were taken as quantised, and how.
+  const std::map<std::string, config::AffineFormat>& quantized() const { return quantized_; }
 
  private:
+  const TensorView& find(const std::string& name, const Shape& expected) const;
+  const TensorView& take_words(const std::string& name, std::int64_t out, std::int64_t in, config::AffineFormat format);
+  config::AffineFormat format_of(const std::string& module) const;
+
   const checkpoint::Checkpoint& checkpoint_;
   std::set<std::string> taken_;
   std::set<std::string> widened_;
+  std::map<std::string, config::AffineFormat> quantized_;
 };
+
+/// Throws corrupt_file unless the tensor has the expected shape.
+void check_shape(const TensorView& tensor, const Shape& expected);
 
 /// Rows [begin, begin + count) of a matrix, or elements of a vector, as a view.
 TensorView slice_rows(const TensorView& tensor, std::int64_t begin, std::int64_t count);
+Matrix slice_rows(const Matrix& matrix, std::int64_t begin, std::int64_t count);
 
 }  // namespace xlstm::model

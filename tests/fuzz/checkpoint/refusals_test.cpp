@@ -36,6 +36,14 @@ const std::vector<std::string> kRefusals = {
     "no_config", "config_not_json", "config_too_deep", "config_duplicate_key", "config_use_bias__yes_",
     "config_num_heads_2_5", "config_eps__1", "config_num_blocks_3", "config_ffn_proj_factor_9_0",
     "config_weight_mode__double_", "yaml_anchor", "yaml_alias", "yaml_alias_bomb", "yaml_too_deep", "yaml_tag",
+    // quantised layers
+    "quantized_without_key", "quantization_is_a_number", "quantization_config_of_another_kind",
+    "quantization_without_bits", "quantization_without_group_size", "quantization_bits_3", "quantization_group_size_16",
+    "quantization_mode", "quantization_module_false", "quantization_module_bits", "quantized_other_bits",
+    "quantized_other_group_size", "quantized_without_biases", "quantized_without_scales", "quantized_biases_of_floats",
+    "quantized_scales_beside_floats", "quantized_scales_shape", "quantized_biases_shape", "quantized_scales_dtype",
+    "quantized_biases_dtype", "quantized_words_shape", "quantized_words_rank", "quantized_gate", "quantized_norm",
+    "quantized_nan_scale", "quantized_odd_width", "research_quantized_tied_but_different",
     // keys that change the architecture
     "unsupported_add_qk_norm", "unsupported_add_post_norm", "unsupported_gate_linear_headwise",
     "unsupported_chunkwise_kernel", "unsupported_model_type", "unsupported_quantization_config",

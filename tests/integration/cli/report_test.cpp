@@ -125,6 +125,25 @@ TEST(Info, TellsWhatAModelIs) {
   }
 }
 
+TEST(Info, SumsUpHowWeightsAreStored) {
+  const std::string model = XLSTM_SOURCE_DIR "/tests/fuzz/corpus/good/wide_int4_modules";
+  const Outcome text = run({"info", "--model", model});
+  EXPECT_NE(text.out.find("int4 (group 32), 16 tensors float32, 1 tensor int8 (group 32)\n"), std::string::npos)
+      << text.out;
+  const json info = json_of(run({"info", "--model", model, "--json"}));
+  EXPECT_EQ(info["dtype"], "int4");
+  ASSERT_EQ(info["weights"].size(), 3u);
+  EXPECT_EQ(info["weights"][0]["group_size"], 32);
+  EXPECT_TRUE(info["weights"][1]["group_size"].is_null());
+  std::int64_t parameters = 0, bytes = 0;
+  for (const json& kind : info["weights"]) {
+    parameters += kind["parameters"].get<std::int64_t>();
+    bytes += kind["bytes"].get<std::int64_t>();
+  }
+  EXPECT_EQ(info["parameters"], parameters);
+  EXPECT_EQ(info["weight_bytes"], bytes);
+}
+
 TEST(Info, TellsTheResearchLayoutApart) {
   const json info = json_of(run({"info", "--json", "--model", bytes_mixed()}));
   EXPECT_EQ(info["layout"], "research");

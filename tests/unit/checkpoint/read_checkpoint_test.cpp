@@ -81,6 +81,19 @@ TEST(ReadCheckpoint, TensorsStayWhereTheFileIsMapped) {
   EXPECT_EQ(misaligned.copied.size(), misaligned.tensors.size());
 }
 
+TEST(ReadCheckpoint, ReadsHowLayersAreQuantised) {
+  const auto quantization = read_good("wide_int4_modules").quantization;
+  ASSERT_TRUE(quantization.has_value());
+  EXPECT_EQ(quantization->format, (config::AffineFormat{4, 32}));
+  EXPECT_EQ(quantization->format_of("backbone.blocks.0.mlstm_layer.q"), (config::AffineFormat{4, 32}));
+  EXPECT_EQ(quantization->format_of("backbone.blocks.1.mlstm_layer.v"), (config::AffineFormat{8, 32}));
+  EXPECT_EQ(quantization->format_of("backbone.embeddings"), (config::AffineFormat{4, 32}));  // true: the general one
+  EXPECT_EQ(quantization->format_of("lm_head"), std::nullopt);
+  EXPECT_FALSE(read_good("wide").quantization.has_value());
+  EXPECT_EQ(read_good("wide_int4_package").quantization->format, (config::AffineFormat{4, 32}));
+  EXPECT_EQ(read_good("research_wide_int4").quantization->format, (config::AffineFormat{4, 32}));
+}
+
 TEST(OpenDirectory, NeedsADirectory) {
   for (const fs::path& path : {kGood / "nothing", kGood / "package" / "config.yaml"}) {
     try {

@@ -85,8 +85,21 @@ TEST_P(ModelHash, WhatOnlyChangesRoundingOrTextDoesNotChangeIt) {
   EXPECT_EQ(hash_of(changed), hash_);
 }
 
-INSTANTIATE_TEST_SUITE_P(Models, ModelHash, testing::Values("models/bard-8m", "tests/data/bytes-mixed-1.5m"),
-                         [](const auto& param) { return param.index == 0 ? "bard_8m" : "bytes_mixed"; });
+constexpr const char* kNames[] = {"bard_8m", "bytes_mixed", "quantised"};
+INSTANTIATE_TEST_SUITE_P(Models, ModelHash,
+                         testing::Values("models/bard-8m", "tests/data/bytes-mixed-1.5m",
+                                         "tests/fuzz/corpus/good/wide_int4"),
+                         [](const auto& test) { return kNames[test.index]; });
+
+TEST(ModelHashOfFiles, FusedOrSingleDoesNotChangeItButHowWeightsAreStoredDoes) {
+  const fs::path good = kSource / "tests/fuzz/corpus/good";
+  const std::string int4 = hash_of(read(good / "wide_int4"));
+  EXPECT_EQ(hash_of(read(good / "wide_int4_fused")), int4);
+  std::set<std::string> hashes = {int4};
+  for (const char* other : {"wide", "wide_int8", "wide_int4_float16", "wide_int4_modules"}) {
+    EXPECT_TRUE(hashes.insert(hash_of(read(good / other))).second) << other;
+  }
+}
 
 TEST(ModelHashOfFiles, ShardsDoNotChangeIt) {
   const fs::path whole = fs::temp_directory_path() / ("xlstm_model_hash_" + std::to_string(getpid()));

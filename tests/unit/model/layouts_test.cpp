@@ -10,6 +10,7 @@
 
 #include "xlstm/base/error.h"
 #include "xlstm/checkpoint/checkpoint.h"
+#include "xlstm/kernels/reference/affine.h"
 #include "xlstm/model/load.h"
 
 namespace xlstm::model {
@@ -28,7 +29,7 @@ class Flattener {
 
   static Table of(const Model& model) {
     Flattener flat;
-    flat.matrix("embedding", model.embedding.weight);
+    flat.matrix("embedding", model.embedding);
     flat.linear("lm_head", model.lm_head);
     if (model.out_norm) flat.norm("out_norm", *model.out_norm);
     for (std::size_t i = 0; i < model.blocks.size(); ++i) {
@@ -45,9 +46,22 @@ class Flattener {
   void array(const std::string& name, const FloatArray& values) {
     add(name, {values.span().begin(), values.span().end()});
   }
-  void matrix(const std::string& name, const TensorView& view) { array(name, FloatArray::of(view)); }
+  void matrix(const std::string& name, const Matrix& matrix) {
+    if (!matrix.groups) return array(name, FloatArray::of(matrix.weight));
+    const AffineGroups& g = *matrix.groups;
+    const kernels::MatrixView view = {DType::uint32,
+                                      matrix.weight.data,
+                                      matrix.rows(),
+                                      matrix.cols(),
+                                      {g.bits, g.group_size, g.scales.dtype, g.scales.data, g.biases.data}};
+    std::vector<float> values;
+    for (std::int64_t i = 0; i < matrix.size(); ++i) {
+      values.push_back(static_cast<float>(kernels::reference::affine_value(view, i / view.cols, i % view.cols)));
+    }
+    add(name, std::move(values));
+  }
   void linear(const std::string& name, const Linear& layer) {
-    matrix(name + ".weight", layer.weight);
+    matrix(name + ".weight", layer);
     array(name + ".bias", layer.bias);
   }
   template <class Layer>
@@ -112,7 +126,17 @@ TEST(Layouts, HoldTheSameWeightsInDifferentFiles) {
       {"research", "research_negative_index"},
       {"research_all", "research_only_slstm"},
       {"research_tied", "research_tied_embedding_only"},
-      {"research_tied", "research_tied_head_only"}};
+      {"research_tied", "research_tied_head_only"},
+      {"wide", "wide_int4"},
+      {"wide", "wide_int8"},
+      {"wide", "wide_int4_float16"},
+      {"wide", "wide_int4_fused"},
+      {"wide", "wide_int4_without_mode"},
+      {"wide", "wide_int4_modules"},
+      {"wide", "wide_int4_package"},
+      {"wide", "wide_quantization_unused"},
+      {"research_wide", "research_wide_int4"},
+      {"research_wide_tied", "research_wide_tied_int4"}};
   for (const auto& [one, other] : same) EXPECT_EQ(weights(one), weights(other)) << one << " and " << other;
 }
 
@@ -134,10 +158,11 @@ TEST(Layouts, BiasesAreBoundWhereTheConfigAsksForThem) {
 }
 
 TEST(Layouts, ATiedHeadIsTheEmbedding) {
-  for (const char* name :
-       {"huggingface_tied", "research_tied", "research_tied_embedding_only", "research_tied_head_only"}) {
+  for (const char* name : {"huggingface_tied", "research_tied", "research_tied_embedding_only",
+                           "research_tied_head_only", "wide_int4_tied", "research_wide_tied_int4"}) {
     const auto model = load(name);
     EXPECT_EQ(model->lm_head.weight.data, model->embedding.weight.data) << name;
+    EXPECT_EQ(model->lm_head.groups.has_value(), model->embedding.groups.has_value()) << name;
   }
   EXPECT_EQ(load("research_tied")->num_parameters, load("research_tied_head_only")->num_parameters);
   const auto untied = load("huggingface_tied_flag_with_head");
@@ -197,6 +222,50 @@ TEST(Layouts, MatricesAndFloat32VectorsAreUsedInPlace) {
   const auto fused = load("huggingface_fused");
   const auto& block = std::get<LargeBlock>(fused->blocks[0]);
   EXPECT_EQ(block.k.weight.data - block.q.weight.data, static_cast<std::ptrdiff_t>(block.q.weight.nbytes()));
+}
+
+TEST(Layouts, ALayerIsQuantisedIfItHasScalesAndThenAsTheConfigSays) {
+  const auto model = load("wide_int4_modules");
+  const auto& block = std::get<LargeBlock>(model->blocks[1]);
+  EXPECT_EQ(block.q.groups->bits, 4);
+  EXPECT_EQ(block.v.groups->bits, 8);
+  EXPECT_EQ(model->embedding.groups->bits, 4);
+  EXPECT_FALSE(model->lm_head.groups.has_value());
+  EXPECT_FALSE(block.igate.groups.has_value());
+  EXPECT_EQ(block.v.weight.dtype, DType::uint32);
+  EXPECT_EQ(block.v.groups->scales.dtype, DType::bfloat16);
+}
+
+TEST(Layouts, QuantisedWeightsAreUsedInPlaceAndCountedAsWeights) {
+  const auto plain = load("wide"), int4 = load("wide_int4"), fused = load("wide_int4_fused");
+  EXPECT_EQ(int4->num_parameters, plain->num_parameters);
+  EXPECT_EQ(fused->num_parameters, plain->num_parameters);
+  EXPECT_EQ(int4->mapped_bytes, int4->weight_bytes);
+  // 4 bits a weight, and for each 32 of them a scale and a bias of 16 bits.
+  std::int64_t quantised = 0;
+  for (const WeightKind& kind : int4->weight_kinds) quantised += kind.bits == 4 ? kind.parameters : 0;
+  EXPECT_EQ(plain->weight_bytes - int4->weight_bytes, static_cast<std::size_t>(quantised * 4 - quantised * 5 / 8));
+  const auto& block = std::get<LargeBlock>(fused->blocks[0]);
+  EXPECT_EQ(block.k.weight.data - block.q.weight.data, static_cast<std::ptrdiff_t>(block.q.weight.nbytes()));
+  EXPECT_EQ(block.k.groups->scales.data - block.q.groups->scales.data,
+            static_cast<std::ptrdiff_t>(block.q.groups->scales.nbytes()));
+}
+
+TEST(Layouts, KindsOfWeightsAreSummedUpTheLargestFirst) {
+  const auto kinds = load("wide_int4_modules")->weight_kinds;
+  ASSERT_EQ(kinds.size(), 3u);
+  EXPECT_EQ(kinds[0].name(), "int4");
+  EXPECT_EQ(kinds[0].group_size, 32);
+  EXPECT_EQ(kinds[0].tensors, 16);  // 2 blocks of 8 layers, but for v of the second, and the embedding
+  EXPECT_EQ(kinds[1].name(), "float32");
+  EXPECT_EQ(kinds[2].name(), "int8");
+  EXPECT_EQ(kinds[2].tensors, 1);
+  EXPECT_EQ(kinds[2].parameters, 32 * 32);
+  EXPECT_EQ(kinds[2].bytes, 32u * 32 + 32 * 2 * 2);
+  EXPECT_EQ(load("wide_int4_modules")->dtype, DType::float32);
+  const auto plain = load("huggingface_bfloat16")->weight_kinds;
+  ASSERT_EQ(plain.size(), 1u);
+  EXPECT_EQ(plain[0].name(), "bfloat16");
 }
 
 TEST(Layouts, TheModelKeepsItsFilesMapped) {

@@ -5,8 +5,10 @@
 #include <variant>
 
 #include "xlstm/backend/cpu/blocks.h"
+#include "xlstm/backend/cpu/matrix_view.h"
 #include "xlstm/backend/cpu/norms.h"
 #include "xlstm/base/error.h"
+#include "xlstm/kernels/cpu/affine.h"
 #include "xlstm/kernels/cpu/dispatch.h"
 #include "xlstm/kernels/cpu/panel.h"
 #include "xlstm/kernels/cpu/panel_ops.h"
@@ -94,10 +96,10 @@ float* CpuBackend::slot_of(State* state) const {
 }
 
 void CpuBackend::embed(TokenId token, float* x) const {
-  const TensorView& table = model_->embedding.weight;
-  const auto dim = static_cast<std::size_t>(model_->config.embedding_dim);
-  const std::byte* row = table.data + static_cast<std::size_t>(token) * dim * dtype_size(table.dtype);
-  widen_to_float32(table.dtype, row, dim, x);
+  const kernels::MatrixView table = matrix_view(model_->embedding);
+  if (table.quantized()) return kernels::affine_dequantize(table, token, x);
+  const std::byte* row = static_cast<const std::byte*>(table.data) + token * table.row_bytes();
+  widen_to_float32(table.dtype, row, static_cast<std::size_t>(table.cols), x);
 }
 
 /// hidden [batch, D], before the final norm; logits[b] [V].

@@ -15,8 +15,8 @@ mx::array evaluated(mx::array array) {
   return array;
 }
 
-mx::array transposed_tensor(const TensorView& view, WeightUploader& uploader) {
-  return evaluated(mx::transpose(uploader.tensor(view)));
+mx::array transposed(const model::Matrix& matrix, WeightUploader& uploader) {
+  return evaluated(mx::transpose(uploader.matrix(matrix)));
 }
 
 mx::array relu(const mx::array& x) { return mx::maximum(x, mx::array(0.0f)); }
@@ -81,7 +81,7 @@ mx::array join_heads(const mx::array& x) {
 }
 
 Linear::Linear(const model::Linear& linear, WeightUploader& uploader)
-    : weight_(transposed_tensor(linear.weight, uploader)), bias_(flat(linear.bias, uploader)) {}
+    : weight_(transposed(linear, uploader)), bias_(flat(linear.bias, uploader)) {}
 
 mx::array Linear::operator()(const mx::array& x) const {
   const mx::array y = mx::matmul(x, weight_);

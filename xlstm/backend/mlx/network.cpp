@@ -27,7 +27,7 @@ Network::Network(const model::Model& model)
       first_tensor_(model.state_spec.first_tensor),
       output_soft_cap_(model.config.output_logit_soft_cap) {
   WeightUploader uploader;
-  embedding_ = uploader.tensor(model.embedding.weight);
+  embedding_ = uploader.matrix(model.embedding);
   for (const model::Block& block : model.blocks) {
     blocks_.push_back(std::visit([&](const auto& b) { return make_block(b, model.config, uploader); }, block));
   }

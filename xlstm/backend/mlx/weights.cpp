@@ -39,6 +39,20 @@ mx::array WeightUploader::tensor(const TensorView& view) {
   return widened(view.dtype, view.data, view.shape);
 }
 
+mx::array WeightUploader::matrix(const model::Matrix& matrix) {
+  if (!matrix.groups) return tensor(matrix.weight);
+  const model::AffineGroups& groups = *matrix.groups;
+  mx::allocator::Data memory = allocate(matrix.weight.nbytes());
+  std::memcpy(memory.buffer().raw_ptr(), matrix.weight.data, matrix.weight.nbytes());
+  const mx::array words(std::move(memory), to_mlx_shape(matrix.weight.shape), mx::uint32);
+  const auto parameters = [](const TensorView& view) { return widened(view.dtype, view.data, view.shape); };
+  mx::array values = mx::dequantize(words, parameters(groups.scales), parameters(groups.biases),
+                                    static_cast<int>(groups.group_size), groups.bits);
+  values.eval();  // the packed words are let go
+  bytes_ += values.nbytes();
+  return values;
+}
+
 mx::array WeightUploader::values(const FloatArray& array, const Shape& shape) {
   XLSTM_CHECK(static_cast<std::int64_t>(array.size()) == shape_size(shape));
   bytes_ += array.size() * sizeof(float);

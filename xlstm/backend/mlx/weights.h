@@ -7,6 +7,7 @@
 #include "xlstm/backend/mlx/mlx_runtime.h"
 #include "xlstm/base/float_array.h"
 #include "xlstm/base/tensor_view.h"
+#include "xlstm/model/model.h"
 
 namespace xlstm::backend::mlx {
 
@@ -21,6 +22,8 @@ class WeightUploader {
  public:
   /// float32 copy of a stored tensor, widened exactly.
   mx::array tensor(const TensorView& view);
+  /// float32 copy of a matrix; a quantised one as mx::dequantize gives it, with its scales and biases in float32.
+  mx::array matrix(const model::Matrix& matrix);
   mx::array values(const FloatArray& array, const Shape& shape);
   /// Nothing for an empty array.
   std::optional<mx::array> optional_values(const FloatArray& array, const Shape& shape);

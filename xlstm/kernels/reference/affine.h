@@ -36,6 +36,34 @@ inline double affine_value(const MatrixView& w, std::int64_t row, std::int64_t c
          static_cast<double>(affine_parameter(w, w.groups.biases, group));
 }
 
+/// Quantised weights: q packed as MatrixView has them, one scale and one bias a group, before they are rounded.
+struct AffineGroups {
+  std::vector<std::uint32_t> words;
+  std::vector<float> scales, biases;
+};
+
+/// Appends one group as mx::quantize makes it, in float32 whatever the dtype of the weights. The edge of larger
+/// magnitude is the bias and so is met exactly; then the scale is bent until 0 is met exactly as well.
+inline void affine_quantize(const float* w, std::int64_t size, int bits, AffineGroups& out) {
+  const auto largest_q = static_cast<float>((1 << bits) - 1);
+  const auto [least, most] = std::minmax_element(w, w + size);
+  const bool rising = std::abs(*least) > std::abs(*most);
+  const float step = std::max((*most - *least) / largest_q, 1e-7f), edge = rising ? *least : *most;
+  float scale = rising ? step : -step, bias = 0;
+  const float q_of_zero = std::nearbyint(edge / scale);
+  if (q_of_zero != 0) {
+    scale = edge / q_of_zero;
+    bias = edge;
+  }
+  for (std::int64_t i = 0; i < size; ++i) {
+    if (i * bits % 32 == 0) out.words.push_back(0);
+    const float q = std::clamp(std::nearbyint((w[i] - bias) / scale), 0.0f, largest_q);
+    out.words.back() |= static_cast<std::uint32_t>(q) << i * bits % 32;
+  }
+  out.scales.push_back(scale);
+  out.biases.push_back(bias);
+}
+
 /// x ~ scale[group] * q. With limit = 127 (int8) or 32767 (int16): scale = max |x| / limit in float32, q = x * (limit /
 /// max |x|) to the nearest, ties to even. A group of zeros has scale 0 and q 0; one with a NaN or an infinity has scale
 /// NaN and q 0.
