@@ -3,27 +3,26 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <memory>
-#include <nlohmann/json.hpp>
+#include <optional>
 
+#include "apps/cli/bench_report.h"
+#include "apps/cli/bench_sweep.h"
 #include "apps/cli/flags.h"
 #include "apps/cli/interrupt.h"
 #include "apps/cli/numbers.h"
 #include "apps/cli/progress_bar.h"
 #include "apps/cli/standard_output.h"
-#include "apps/cli/units.h"
 #include "apps/cli/verbs.h"
-#include "apps/cli/version.h"
 #include "xlstm/base/error.h"
-#include "xlstm/engine/machine.h"
 
 namespace xlstm::cli {
 namespace {
 
-using nlohmann::ordered_json;
-
 // Random weights, the same for every run and machine.
 constexpr std::uint64_t kSeed = 0;
+constexpr std::int64_t kMostTokens = 100'000'000;
 
 struct Options {
   ModelFlags model;
@@ -31,6 +30,9 @@ struct Options {
   std::string dtype;
   std::string write;
   engine::BenchOptions bench;
+  std::vector<std::string> sweep;
+  std::string positions;
+  std::string csv;
   bool json = false;
 };
 
@@ -40,6 +42,11 @@ void check_flags(const Options& options) {
   }
   if (!options.write.empty() && options.synthetic.empty()) {
     fail(ErrorCode::invalid_argument, "bench", "expected --synthetic NAME with --write but got none");
+  }
+  const int modes = static_cast<int>(!options.sweep.empty()) + static_cast<int>(!options.positions.empty()) +
+                    static_cast<int>(options.bench.profile);
+  if (modes > 1) {
+    fail(ErrorCode::invalid_argument, "bench", "expected one of --sweep, --positions and --profile but got several");
   }
 }
 
@@ -61,74 +68,108 @@ std::unique_ptr<engine::Engine> load(const Options& options) {
   return engine::Engine::synthetic(options.synthetic, dtype, kSeed, load);
 }
 
-ordered_json to_json(engine::Engine& engine, const engine::BenchOptions& options, const engine::BenchResult& result) {
-  const engine::Machine machine = engine::describe_machine();
-  return {{"model", engine.source()},
-          {"parameters", engine.model().num_parameters},
-          {"dtype", engine.model().weight_kinds.front().name()},
-          {"backend", engine.backend().name()},
-          {"threads", engine.backend().num_threads()},
-          {"cpu_target", machine.cpu_target},
-          {"mlx_version", machine.mlx_version.empty() ? ordered_json() : ordered_json(machine.mlx_version)},
-          {"version", version()},
-          {"commit", commit()},
-          {"prompt_tokens", options.prompt_tokens},
-          {"decode_tokens", options.decode_tokens},
-          {"batch", options.batch},
-          {"repeats", options.repeats},
-          {"prefill_tokens_per_second", result.prefill_tokens_per_second},
-          {"decode_tokens_per_second", result.decode_tokens_per_second},
-          {"time_to_first_token_seconds", result.time_to_first_token_seconds},
-          {"peak_rss_bytes", result.peak_rss_bytes},
-          {"weight_bytes", result.weight_bytes},
-          {"state_bytes_per_sequence", result.state_bytes_per_sequence},
-          {"read_bandwidth_bytes_per_second", result.read_bandwidth_bytes_per_second},
-          {"read_bandwidth_median_bytes_per_second", result.read_bandwidth_median_bytes_per_second},
-          {"float32_flops_per_second", result.float32_flops_per_second},
-          {"float32_flops_median_per_second", result.float32_flops_median_per_second},
-          {"decode_step_bytes", result.decode_step_bytes},
-          {"decode_bandwidth_fraction", result.decode_bandwidth_fraction},
-          {"prefill_flops", result.prefill_flops},
-          {"prefill_flops_fraction", result.prefill_flops_fraction}};
+/// Rows to the file of --csv, if there is one.
+class Csv {
+ public:
+  explicit Csv(const std::string& path) {
+    if (!path.empty()) file_.emplace(path);
+  }
+  void add(const BenchRow& row) {
+    if (file_) file_->add(row);
+  }
+
+ private:
+  std::optional<CsvFile> file_;
+};
+
+engine::BenchResult measure(engine::Engine& engine, engine::BenchOptions options) {
+  const InterruptScope interrupt;
+  ProgressBar bar("measuring");
+  options.cancel = interrupt.flag();
+  options.on_progress = [&](double fraction) { bar.update(fraction); };
+  return engine::run_bench(engine, options);
 }
 
-std::string to_text(engine::Engine& engine, const engine::BenchOptions& options, const engine::BenchResult& result) {
-  std::string text;
-  const auto line = [&](const char* name, const std::string& value) { text += fmt::format("{:<12}{}\n", name, value); };
-  line("model", fmt::format("{}, {} parameters, {}", engine.source(), human_count(engine.model().num_parameters),
-                            engine.model().weight_kinds.front().name()));
-  line("run", fmt::format("backend {}, {} threads, {}, batch {}, median of {}", engine.backend().name(),
-                          engine.backend().num_threads(), engine::describe_machine().cpu_target, options.batch,
-                          options.repeats));
-  line("prefill", fmt::format("{} ({} tokens; first token after {:.3f} s; {:.2f} of the FMA peak)",
-                              human_rate(result.prefill_tokens_per_second), options.prompt_tokens,
-                              result.time_to_first_token_seconds, result.prefill_flops_fraction));
-  line("decode", fmt::format("{} ({} tokens; {:.1f} MB a step; {:.2f} of the read bandwidth)",
-                             human_rate(result.decode_tokens_per_second), options.decode_tokens,
-                             result.decode_step_bytes / 1e6, result.decode_bandwidth_fraction));
-  line("memory", fmt::format("peak {}, weights {}, state {} a sequence", human_bytes(result.peak_rss_bytes),
-                             human_bytes(result.weight_bytes), human_bytes(result.state_bytes_per_sequence)));
-  line("machine",
-       fmt::format("reads {:.1f} GB/s, {:.1f} GFLOP/s float32 (best of the run; medians {:.1f} and {:.1f})",
-                   result.read_bandwidth_bytes_per_second / 1e9, result.float32_flops_per_second / 1e9,
-                   result.read_bandwidth_median_bytes_per_second / 1e9, result.float32_flops_median_per_second / 1e9));
-  return text;
+void run_once(const Options& options, engine::Engine& engine) {
+  Csv csv(options.csv);
+  const engine::BenchResult result = measure(engine, options.bench);
+  BenchRow row = run_row(engine, options.bench, result);
+  if (!options.bench.profile) {
+    csv.add(row);
+    return print(options.json ? row.dump() + "\n" : run_text(engine, options.bench, result));
+  }
+  row["profile"] = profile_rows(result);
+  for (const BenchRow& op : row["profile"]) {
+    BenchRow line = subject_row(engine);
+    line.update(op);
+    csv.add(line);
+  }
+  print(options.json ? row.dump() + "\n"
+                     : run_text(engine, options.bench, result) + profile_text("prefill", result.prefill_profile) +
+                           profile_text("decode", result.decode_profile));
 }
 
-int run(Options options) {
+/// A line as soon as a point is measured, so that an interrupted sweep leaves what it has.
+void run_sweep(const Options& options, engine::Engine& engine, const std::vector<BenchPoint>& points) {
+  Csv csv(options.csv);
+  BenchRow rows = BenchRow::array();
+  if (!options.json) print(sweep_head());
+  for (const BenchPoint& point : points) {
+    if (point.threads > 0 && point.threads != engine.backend().num_threads()) {
+      engine.set_num_threads(static_cast<int>(point.threads));
+    }
+    engine::BenchOptions bench = options.bench;
+    bench.batch = point.batch;
+    bench.prompt_tokens = point.prompt;
+    bench.decode_tokens = point.decode;
+    rows.push_back(run_row(engine, bench, measure(engine, bench)));
+    csv.add(rows.back());
+    if (options.json) continue;
+    print(sweep_line(rows.back()));
+    flush_output();
+  }
+  if (options.json) print(rows.dump() + "\n");
+}
+
+void run_positions(const Options& options, engine::Engine& engine, const std::vector<std::int64_t>& positions) {
+  Csv csv(options.csv);
+  const InterruptScope interrupt;
+  ProgressBar bar("reading");
+  engine::PositionsOptions run;
+  run.positions = positions;
+  run.steps = std::max<std::int64_t>(options.bench.decode_tokens, 1) * options.bench.repeats;
+  run.cancel = interrupt.flag();
+  run.on_progress = [&](double fraction) { bar.update(fraction); };
+  const std::vector<engine::PositionResult> results = engine::run_positions(engine, run);
+  bar.clear();
+  BenchRow rows = BenchRow::array();
+  for (const engine::PositionResult& result : results) {
+    rows.push_back(position_row(engine, run, result));
+    csv.add(rows.back());
+  }
+  print(options.json ? rows.dump() + "\n" : positions_text(results));
+}
+
+int run(const Options& options) {
   check_flags(options);
+  const std::vector<BenchPoint> points =
+      sweep_points(options.sweep, {options.bench.batch, options.bench.prompt_tokens, options.bench.decode_tokens, 0});
+  std::vector<std::int64_t> positions;
+  if (!options.positions.empty()) {
+    positions = parse_integers(options.positions, "--positions", 1, kMostTokens);
+  }
   const auto engine = load(options);
   if (!options.write.empty()) {
     engine::write_checkpoint(*engine, options.write);
     say(fmt::format("wrote {}\n", options.write));
   }
-  const InterruptScope interrupt;
-  ProgressBar bar("measuring");
-  options.bench.cancel = interrupt.flag();
-  options.bench.on_progress = [&](double fraction) { bar.update(fraction); };
-  const engine::BenchResult result = engine::run_bench(*engine, options.bench);
-  bar.clear();
-  print(options.json ? to_json(*engine, options.bench, result).dump() + "\n" : to_text(*engine, options.bench, result));
+  if (!positions.empty()) {
+    run_positions(options, *engine, positions);
+  } else if (!options.sweep.empty()) {
+    run_sweep(options, *engine, points);
+  } else {
+    run_once(options, *engine);
+  }
   flush_output();
   return 0;
 }
@@ -137,7 +178,7 @@ void add_measurement_flags(CLI::App& verb, engine::BenchOptions& bench) {
   const auto count = [&](const char* name, auto& value, const char* help, std::int64_t least) {
     verb.add_option(name, value, help)
         ->type_name("N")
-        ->transform(integer_between(least, 100'000'000))
+        ->transform(integer_between(least, kMostTokens))
         ->group("Measurement")
         ->capture_default_str();
   };
@@ -147,13 +188,31 @@ void add_measurement_flags(CLI::App& verb, engine::BenchOptions& bench) {
   count("--repeats", bench.repeats, "Figures are medians of so many", 1);
 }
 
+void add_mode_flags(CLI::App& verb, Options& options) {
+  verb.add_option("--sweep", options.sweep, "Measure every combination of batch, prompt, decode and threads given")
+      ->type_name("KEY=N,N,...")
+      ->group("Measurement");
+  verb.add_option("--positions", options.positions, "Time steps after so many tokens, ascending: a flat line")
+      ->type_name("N,N,...")
+      ->check(not_empty("positions as in 1000,1000000"))
+      ->group("Measurement");
+  verb.add_flag("--profile", options.bench.profile, "Also where the time goes, operation by operation")
+      ->group("Measurement");
+  verb.add_option("--csv", options.csv, "Also write the rows to a file; bench/plot.py draws them")
+      ->type_name("FILE")
+      ->check(not_empty("a name"))
+      ->group("Measurement");
+  verb.add_flag("--json", options.json, "Print JSON: an object, or an array of rows for a sweep or positions")
+      ->group("Measurement");
+}
+
 }  // namespace
 
 void add_bench(CLI::App& program, Action& action) {
   const auto options = std::make_shared<Options>();
   CLI::App& verb = *program.add_subcommand("bench", "Speed of a model beside the machine's own limits");
   add_measurement_flags(verb, options->bench);
-  verb.add_flag("--json", options->json, "Print one JSON object")->group("Measurement");
+  add_mode_flags(verb, *options);
   const std::vector<std::string> names = engine::synthetic_names();
   verb.add_option("--synthetic", options->synthetic, "Random weights of a published shape instead of a model")
       ->type_name(fmt::format("{}", fmt::join(names, "|")))
@@ -172,7 +231,10 @@ void add_bench(CLI::App& program, Action& action) {
       "Examples:\n"
       "  xlstm bench --prompt-tokens 1024 --decode-tokens 64\n"
       "  xlstm bench --synthetic 1.3b --dtype bfloat16 --write /tmp/1.3b --json\n"
-      "  xlstm bench --model /tmp/1.3b --batch 4");
+      "  xlstm bench --model /tmp/1.3b --profile\n"
+      "  xlstm bench --sweep batch=1,2,4,8 --sweep prompt=128,256 --csv sweep.csv\n"
+      "  xlstm bench --positions 1000,10000,100000,1000000\n"
+      "  xlstm bench --synthetic step64 --prompt-tokens 0 --decode-tokens 1000");
   verb.final_callback([options, &action] { action = [options] { return run(*options); }; });
 }
 

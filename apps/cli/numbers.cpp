@@ -20,6 +20,16 @@ std::optional<T> parse(std::string_view text) {
   return value;
 }
 
+std::vector<std::string_view> split_at_commas(std::string_view text) {
+  std::vector<std::string_view> parts;
+  for (std::size_t begin = 0; begin <= text.size();) {
+    const std::size_t end = std::min(text.find(',', begin), text.size());
+    parts.push_back(text.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  return parts;
+}
+
 /// A validator that leaves what it accepts in canonical form: CLI11 itself would read "010" as eight.
 CLI::Validator validator(std::function<std::string(std::string&)> check) {
   return CLI::Validator(std::move(check), "");
@@ -81,18 +91,29 @@ CLI::Validator not_empty(std::string what) {
 
 std::vector<TokenId> parse_token_ids(std::string_view text, std::string_view flag) {
   std::vector<TokenId> ids;
-  for (std::size_t begin = 0; begin <= text.size();) {
-    const std::size_t end = std::min(text.find(',', begin), text.size());
-    const std::string_view part = text.substr(begin, end - begin);
+  for (const std::string_view part : split_at_commas(text)) {
     const auto id = parse<TokenId>(part);
     if (!id || *id < 0) {
       fail(ErrorCode::invalid_argument, flag, "expected token ids as in 0,17,4 but got '", part, "' for id ",
            ids.size() + 1);
     }
     ids.push_back(*id);
-    begin = end + 1;
   }
   return ids;
+}
+
+std::vector<std::int64_t> parse_integers(std::string_view text, std::string_view flag, std::int64_t least,
+                                         std::int64_t most) {
+  std::vector<std::int64_t> values;
+  for (const std::string_view part : split_at_commas(text)) {
+    const auto value = parse<std::int64_t>(part);
+    if (!value || *value < least || *value > most) {
+      fail(ErrorCode::invalid_argument, flag, "expected integers from ", least, " to ", most, " as in 1,2,4 but got '",
+           part, "'");
+    }
+    values.push_back(*value);
+  }
+  return values;
 }
 
 std::pair<TokenId, float> parse_logit_bias(std::string_view text) {

@@ -33,6 +33,10 @@ CLI::Validator not_empty(std::string what);
 /// "0,17,4" -> ids. Errors: invalid_argument naming `flag` and the part that is not an id.
 std::vector<TokenId> parse_token_ids(std::string_view text, std::string_view flag);
 
+/// "1,2,4" -> integers in [least, most]. Errors: invalid_argument naming `flag` and the part that is not one.
+std::vector<std::int64_t> parse_integers(std::string_view text, std::string_view flag, std::int64_t least,
+                                         std::int64_t most);
+
 /// "17=-2.5" or "17=-inf" -> (17, -2.5). Errors: invalid_argument.
 std::pair<TokenId, float> parse_logit_bias(std::string_view text);
 

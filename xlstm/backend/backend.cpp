@@ -44,6 +44,10 @@ void check_rows(const model::Model& model, std::span<const DecodeRow> rows) {
   }
 }
 
+void Backend::set_profile(Profile*) {
+  fail(ErrorCode::unsupported, "profile", "expected the backend cpu or mlx-cpu but got ", name());
+}
+
 std::vector<std::string> backend_names() {
   if (mlx_available()) return {"cpu", "mlx", "mlx-cpu"};
   return {"cpu"};

@@ -13,6 +13,8 @@
 
 namespace xlstm::backend {
 
+class Profile;
+
 /// The recurrent state of one sequence in a backend's own memory. A value: clone() is the only copy.
 class State {
  public:
@@ -61,6 +63,8 @@ class Backend {
   virtual void decode(std::span<const DecodeRow> rows) = 0;
   /// Tokens of one internal prefill segment; cutting a prompt at multiples of it changes no bit.
   virtual std::size_t prefill_segment() const noexcept = 0;
+  /// From now on every pass adds the times of its operations to `profile`; null: no longer. Errors: unsupported.
+  virtual void set_profile(Profile* profile);
 };
 
 /// name: "cpu", "mlx" (reference graph) or "mlx-cpu" (the CPU engine as one MLX primitive a call).

@@ -3,14 +3,14 @@
 #include <algorithm>
 #include <chrono>
 #include <utility>
-#include <variant>
 #include <vector>
 
 #include "xlstm/base/error.h"
 #include "xlstm/base/random.h"
 #include "xlstm/engine/machine.h"
-#include "xlstm/kernels/cpu/mlstm_chunkwise.h"
+#include "xlstm/engine/statistics.h"
 #include "xlstm/kernels/cpu/probe.h"
+#include "xlstm/model/cost.h"
 #include "xlstm/model/synthetic.h"
 
 namespace xlstm::engine {
@@ -20,89 +20,36 @@ using Clock = std::chrono::steady_clock;
 
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
-double median(std::vector<double> values) {
-  if (values.empty()) return 0;
-  std::sort(values.begin(), values.end());
-  const std::size_t middle = values.size() / 2;
-  return values.size() % 2 == 1 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
-}
+/// A phase of the run, over all repeats.
+struct Measured {
+  std::vector<double> seconds;  // of each repeat
+  backend::Profile profile;
 
-double largest(const std::vector<double>& values) {
-  return values.empty() ? 0 : *std::max_element(values.begin(), values.end());
-}
-
-double ratio(double a, double b) { return b > 0 ? a / b : 0; }
-
-/// What one token must read and compute in the blocks: bytes of every weight, multiply-adds of every matrix.
-class WeightCount {
- public:
-  double bytes = 0;
-  double multiply_adds = 0;
-
-  void operator()(const model::LargeBlock& block) {
-    add_all(block.norm_mlstm, block.q, block.k, block.v, block.ogate, block.igate, block.fgate, block.multihead_norm);
-    add_all(block.out_proj, block.norm_ffn, block.ffn_gate, block.ffn_up, block.ffn_down);
-  }
-  void operator()(const model::ResearchMlstmBlock& block) {
-    add_all(block.norm, block.proj_up, block.conv, block.q, block.k, block.v, block.igate, block.fgate);
-    add_all(block.outnorm, block.learnable_skip, block.proj_down);
-  }
-  void operator()(const model::ResearchSlstmBlock& block) {
-    add_all(block.norm, block.igate, block.fgate, block.zgate, block.ogate, block.recurrent, block.bias);
-    add(block.group_norm);
-    multiply_adds += static_cast<double>(block.recurrent.size());
-    if (block.conv) add(*block.conv);
-    if (block.ffn) add_all(block.ffn->norm, block.ffn->up, block.ffn->down);
-  }
-  void add(const model::Linear& linear) {
-    bytes += static_cast<double>(linear.nbytes());
-    multiply_adds += static_cast<double>(linear.size());
-    add(linear.bias);
-  }
-  void add(const model::Norm& norm) { add_all(norm.weight, norm.bias); }
-
- private:
-  template <class... Parts>
-  void add_all(const Parts&... parts) {
-    (add(parts), ...);
-  }
-  void add(const FloatArray& array) { bytes += static_cast<double>(array.size() * sizeof(float)); }
-  void add(const model::HeadwiseLinear& linear) {
-    add_all(linear.weight, linear.bias);
-    multiply_adds += static_cast<double>(linear.weight.size());
-  }
-  void add(const model::CausalConv& conv) {
-    add_all(conv.weight, conv.bias);
-    multiply_adds += static_cast<double>(conv.weight.size());
-  }
+  /// Things a second when a repeat does `count`.
+  Figure rate(double count) const { return {ratio(count, median(seconds)), ratio(count, smallest(seconds))}; }
 };
 
-WeightCount count_blocks(const model::Model& model) {
-  WeightCount count;
-  for (const model::Block& block : model.blocks) std::visit(count, block);
-  if (model.out_norm) count.add(*model.out_norm);
-  return count;
+Figure summary(const std::vector<double>& probes) { return {median(probes), largest(probes)}; }
+Figure operator*(const Figure& figure, double factor) { return {figure.median * factor, figure.best * factor}; }
+Figure operator/(const Figure& figure, double divisor) {
+  return {ratio(figure.median, divisor), ratio(figure.best, divisor)};
 }
 
-/// One head, one chunk of L tokens, key width d, value width e: the five lines of reference section 2.4.
-double mlstm_chunk_flops(double L, double d, double e) {
-  constexpr double kPhi = 0.5;  // of the L x L square is computed
-  const double gates = L * (L + 1) / 2 + 6 * L + 5;
-  const double state = 2 * d * e + 2 * L * d * e + L * d + 2 * d + 2 * L * d;
-  const double intra = L * (L + 1) / 2 + 2 * L + kPhi * (5 * L * L + 2 * L) + kPhi * (2 * L * L * (d + e) + 3 * L * L);
-  const double inter = 2 * L * d * e + 3 * L * d;
-  const double combination = 2 * L * e + 4 * L;
-  return gates + state + intra + inter + combination;
-}
+/// While one lives, every pass is timed into its profile. Without a profile nothing is.
+class ProfileScope {
+ public:
+  ProfileScope(backend::Backend& backend, backend::Profile* profile) : backend_(profile ? &backend : nullptr) {
+    if (backend_ != nullptr) backend_->set_profile(profile);
+  }
+  ~ProfileScope() {
+    if (backend_ != nullptr) backend_->set_profile(nullptr);
+  }
+  ProfileScope(const ProfileScope&) = delete;
+  ProfileScope& operator=(const ProfileScope&) = delete;
 
-double mlstm_flops(const config::ModelConfig& config, std::int64_t tokens) {
-  const auto d = static_cast<double>(config.qk_head_dim()), e = static_cast<double>(config.v_head_dim());
-  const std::int64_t chunk = std::clamp<std::int64_t>(config.chunk_size, 1, kernels::kMaxChunk);
-  const std::int64_t whole_chunks = tokens / chunk;
-  double flops = static_cast<double>(whole_chunks) * mlstm_chunk_flops(static_cast<double>(chunk), d, e);
-  if (tokens % chunk != 0) flops += mlstm_chunk_flops(static_cast<double>(tokens % chunk), d, e);
-  return static_cast<double>(config.num_heads) * flops;
-}
+ private:
+  backend::Backend* backend_;
+};
 
 /// One bench: rows, states and probes, and what was measured so far.
 class Run {
@@ -119,18 +66,23 @@ class Run {
   }
 
   BenchResult run() {
+    reset_peak_rss();
     warm_up();
     const std::size_t peak = peak_rss_bytes();
     kernels::ReadProbe read_probe(pool_);
     for (int repeat = 0; repeat < options_.repeats; ++repeat) {
       if (options_.prompt_tokens > 0) {
         flops_.push_back(kernels::fma_peak(pool_));
-        prefill_seconds_.push_back(prefill(options_.prompt_tokens));
+        const ProfileScope scope(engine_.backend(), options_.profile ? &prefill_.profile : nullptr);
+        prefill_.seconds.push_back(prefill(options_.prompt_tokens));
       }
       flops_.push_back(kernels::fma_peak(pool_));
       bandwidths_.push_back(read_probe.measure(pool_));
       if (options_.decode_tokens > 0) {
-        decode_seconds_.push_back(decode(options_.decode_tokens));
+        const ProfileScope scope(engine_.backend(), options_.profile ? &decode_.profile : nullptr);
+        const std::vector<double> steps = decode(options_.decode_tokens);
+        decode_.seconds.push_back(total(steps));
+        best_steps_.push_back(smallest(steps));
         bandwidths_.push_back(read_probe.measure(pool_));
       }
       report((repeat + 1.0) / options_.repeats);
@@ -160,9 +112,11 @@ class Run {
   /// Touches every weight and all working memory: a prefill of at most one segment, two steps.
   void warm_up() {
     report(0);
-    const auto segment = static_cast<std::int64_t>(std::max<std::size_t>(engine_.backend().prefill_segment(), 1));
-    if (options_.prompt_tokens > 0) prefill(std::min(options_.prompt_tokens, segment));
+    if (options_.prompt_tokens > 0) prefill(std::min(options_.prompt_tokens, segment()));
     if (options_.decode_tokens > 0) decode(std::min<std::int64_t>(options_.decode_tokens, 2));
+  }
+  std::int64_t segment() const {
+    return static_cast<std::int64_t>(std::max<std::size_t>(engine_.backend().prefill_segment(), 1));
   }
 
   /// Seconds from the prompts to the first token of every row; leaves the states behind them.
@@ -180,21 +134,23 @@ class Run {
     return seconds_since(start);
   }
 
-  /// Seconds of `steps` greedy steps of every row, on copies of the states.
-  double decode(std::int64_t steps) {
+  /// Seconds of each of `steps` greedy steps of every row, on copies of the states.
+  std::vector<double> decode(std::int64_t steps) {
     std::vector<std::unique_ptr<backend::State>> states;
     std::vector<backend::DecodeRow> rows;
     for (std::size_t row = 0; row < states_.size(); ++row) {
       states.push_back(states_[row]->clone());
       rows.push_back({first_tokens_[row], states.back().get(), logits_[row]});
     }
-    const auto start = Clock::now();
+    std::vector<double> seconds;
     for (std::int64_t step = 0; step < steps; ++step) {
       check_cancelled();
+      const auto start = Clock::now();
       engine_.backend().decode(rows);
       for (std::size_t row = 0; row < rows.size(); ++row) rows[row].token = best_token(row);
+      seconds.push_back(seconds_since(start));
     }
-    return seconds_since(start);
+    return seconds;
   }
 
   TokenId best_token(std::size_t row) const {
@@ -204,28 +160,41 @@ class Run {
 
   BenchResult result(std::size_t peak) const {
     const model::Model& model = engine_.model();
-    const auto rows = static_cast<double>(options_.batch);
     BenchResult out;
     out.peak_rss_bytes = peak;
     out.weight_bytes = model.weight_bytes;
     out.state_bytes_per_sequence = model.state_spec.nbytes();
-    out.read_bandwidth_bytes_per_second = largest(bandwidths_);
-    out.read_bandwidth_median_bytes_per_second = median(bandwidths_);
-    out.float32_flops_per_second = largest(flops_);
-    out.float32_flops_median_per_second = median(flops_);
-
-    const double prefill_time = median(prefill_seconds_), decode_time = median(decode_seconds_);
-    out.prefill_tokens_per_second = ratio(rows * static_cast<double>(options_.prompt_tokens), prefill_time);
-    out.time_to_first_token_seconds = prefill_time;
-    out.prefill_flops = options_.prompt_tokens > 0 ? rows * prefill_flops(model, options_.prompt_tokens) : 0;
-    out.prefill_flops_fraction = ratio(ratio(out.prefill_flops, prefill_time), out.float32_flops_per_second);
-
-    const double steps_per_second = ratio(static_cast<double>(options_.decode_tokens), decode_time);
-    out.decode_tokens_per_second = rows * steps_per_second;
-    out.decode_step_bytes = decode_step_bytes(model, options_.batch);
-    out.decode_bandwidth_fraction =
-        ratio(out.decode_step_bytes * steps_per_second, out.read_bandwidth_bytes_per_second);
+    out.read_bandwidth_bytes_per_second = summary(bandwidths_);
+    out.float32_flops_per_second = summary(flops_);
+    add_prefill(out);
+    add_decode(out);
     return out;
+  }
+
+  Ceilings ceilings() const { return {largest(bandwidths_), largest(flops_)}; }
+
+  void add_prefill(BenchResult& out) const {
+    if (options_.prompt_tokens == 0) return;
+    const model::Costs costs = model::prefill_costs(engine_.model(), options_.batch, options_.prompt_tokens, segment());
+    out.prefill_tokens_per_second = prefill_.rate(static_cast<double>(options_.batch * options_.prompt_tokens));
+    out.time_to_first_token_seconds = median(prefill_.seconds);
+    out.prefill_flops = costs.total().flops;
+    out.prefill_flops_fraction = prefill_.rate(out.prefill_flops) / ceilings().flops_per_second;
+    if (!options_.profile) return;
+    out.prefill_profile = profile_rows(prefill_.profile, costs, ceilings(), options_.repeats, total(prefill_.seconds));
+  }
+
+  void add_decode(BenchResult& out) const {
+    const model::Costs costs = model::decode_costs(engine_.model(), options_.batch);
+    out.decode_step_bytes = costs.total().bytes;
+    if (options_.decode_tokens == 0) return;
+    const Figure steps_per_second = decode_.rate(static_cast<double>(options_.decode_tokens));
+    out.decode_tokens_per_second = steps_per_second * static_cast<double>(options_.batch);
+    out.decode_step_best_seconds = smallest(best_steps_);
+    out.decode_bandwidth_fraction = steps_per_second * out.decode_step_bytes / ceilings().bytes_per_second;
+    if (!options_.profile) return;
+    out.decode_profile = profile_rows(decode_.profile, costs, ceilings(), options_.repeats * options_.decode_tokens,
+                                      total(decode_.seconds));
   }
 
   Engine& engine_;
@@ -235,7 +204,8 @@ class Run {
   std::vector<std::vector<float>> logits_;  // [rows][V]
   std::vector<std::unique_ptr<backend::State>> states_;
   std::vector<TokenId> first_tokens_;
-  std::vector<double> prefill_seconds_, decode_seconds_, bandwidths_, flops_;
+  Measured prefill_, decode_;
+  std::vector<double> best_steps_, bandwidths_, flops_;
 };
 
 void check(const char* what, std::int64_t least, std::int64_t value) {
@@ -250,23 +220,6 @@ BenchResult run_bench(Engine& engine, const BenchOptions& options) {
   check("batch", 1, options.batch);
   check("repeats", 1, options.repeats);
   return Run(engine, options).run();
-}
-
-double decode_step_bytes(const model::Model& model, std::int64_t batch) {
-  WeightCount count = count_blocks(model);
-  count.add(model.lm_head);
-  const double embedding_row =
-      static_cast<double>(model.embedding.nbytes()) / static_cast<double>(model.config.vocab_size);
-  const auto state = static_cast<double>(model.state_spec.nbytes());
-  return count.bytes + static_cast<double>(batch) * (embedding_row + 2 * state);
-}
-
-double prefill_flops(const model::Model& model, std::int64_t tokens) {
-  const auto num_mlstm =
-      static_cast<double>(std::count(model.config.blocks.begin(), model.config.blocks.end(), config::BlockKind::mlstm));
-  const double matrices = 2 * count_blocks(model).multiply_adds * static_cast<double>(tokens);
-  const double head = 2 * static_cast<double>(model.lm_head.size());
-  return matrices + head + num_mlstm * mlstm_flops(model.config, tokens);
 }
 
 void write_checkpoint(const Engine& engine, const std::filesystem::path& directory) {

@@ -80,8 +80,14 @@ std::unique_ptr<Engine> Engine::synthetic(std::string_view name, DType dtype, st
 
 void Engine::start_backend(const LoadOptions& options) {
   require_memory(slot_bytes(*model_), source_, "the state of one sequence");
-  backend_ = backend::make_backend(options.backend, model_, {.num_threads = options.num_threads});
+  backend_options_ = {.num_threads = options.num_threads};
+  backend_ = backend::make_backend(options.backend, model_, backend_options_);
   report(options, 1);
+}
+
+void Engine::set_num_threads(int num_threads) {
+  backend_options_.num_threads = num_threads;
+  backend_ = backend::make_backend(backend_->name(), model_, backend_options_);
 }
 
 std::vector<TokenId> Engine::config_stop_ids() const { return engine::config_stop_ids(model_->config); }

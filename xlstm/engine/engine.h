@@ -73,6 +73,8 @@ class Engine {
   const model::Model& model() const noexcept { return *model_; }
   const tokenizer::Tokenizer& tokenizer() const noexcept { return *tokenizer_; }
   backend::Backend& backend() noexcept { return *backend_; }
+  /// From now on so many threads; 0: the cores this process may use. Sessions go on.
+  void set_num_threads(int num_threads);
   /// Ids that end generation by default (reference 1.9: end-of-text, not the "!" of published files).
   const std::vector<TokenId>& stop_ids() const noexcept { return stop_ids_; }
   /// The eos ids of the model's own config that are in the vocabulary, for those who opt in to them.
@@ -116,6 +118,7 @@ class Engine {
 
   std::shared_ptr<const model::Model> model_;
   std::unique_ptr<tokenizer::Tokenizer> tokenizer_;
+  backend::Options backend_options_;
   std::unique_ptr<backend::Backend> backend_;
   std::vector<TokenId> stop_ids_;
   std::string source_;

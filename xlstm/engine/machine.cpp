@@ -3,6 +3,7 @@
 #include <sys/resource.h>
 
 #include <fstream>
+#include <string_view>
 
 #include "xlstm/backend/mlx/mlx_backend.h"
 #include "xlstm/base/thread_pool.h"
@@ -10,6 +11,21 @@
 #include "xlstm/kernels/cpu/dispatch.h"
 
 namespace xlstm::engine {
+namespace {
+
+/// A field of /proc/self/status in bytes; the largest resident memory where there is none.
+std::size_t memory_status(std::string_view field) {
+  std::ifstream status("/proc/self/status");
+  for (std::string word; status >> word;) {
+    std::size_t kib = 0;
+    if (word == field && status >> kib) return kib * 1024;
+  }
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return static_cast<std::size_t>(usage.ru_maxrss) * 1024;
+}
+
+}  // namespace
 
 Machine describe_machine() {
   return {kernels::cpu_target_name(), kernels::cpu_targets(), available_cores(), checkpoint::available_memory_bytes(),
@@ -21,15 +37,10 @@ void check_machine() {
   kernels::cpu_target_name();
 }
 
-std::size_t peak_rss_bytes() {
-  std::ifstream status("/proc/self/status");
-  for (std::string word; status >> word;) {
-    std::size_t kib = 0;
-    if (word == "VmHWM:" && status >> kib) return kib * 1024;
-  }
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
-  return static_cast<std::size_t>(usage.ru_maxrss) * 1024;
-}
+std::size_t peak_rss_bytes() { return memory_status("VmHWM:"); }
+
+void reset_peak_rss() { std::ofstream("/proc/self/clear_refs") << 5; }  // see proc(5)
+
+std::size_t rss_bytes() { return memory_status("VmRSS:"); }
 
 }  // namespace xlstm::engine

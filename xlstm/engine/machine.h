@@ -25,5 +25,9 @@ void check_machine();
 /// Largest resident memory of this process so far, in bytes. Unlike getrusage's figure it does not begin with that of
 /// the process that forked it.
 std::size_t peak_rss_bytes();
+/// From now on peak_rss_bytes() counts from what is resident now, where the system allows that.
+void reset_peak_rss();
+/// Resident memory of this process now, in bytes; the largest so far where the system does not tell.
+std::size_t rss_bytes();
 
 }  // namespace xlstm::engine

@@ -20,7 +20,9 @@ const std::vector<SyntheticShape>& shapes() {
   static const std::vector<SyntheticShape> table = {{"7b", 4096, 32, 8, 256, 512, 10944},
                                                     {"2.7b", 2560, 32, 5, 256, 512, 6848},
                                                     {"1.3b", 2048, 24, 4, 256, 512, 5504},
-                                                    {"165m", 768, 12, 4, 96, 192, 2048}};
+                                                    {"165m", 768, 12, 4, 96, 192, 2048},
+                                                    // Weights that cost nothing: what is left is a step's fixed cost.
+                                                    {"step64", 64, 1, 4, 8, 16, 192, 256}};
   return table;
 }
 

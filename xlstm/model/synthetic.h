@@ -25,7 +25,8 @@ struct SyntheticShape {
   std::int64_t vocab_size = 50304;
 };
 
-/// "7b", "2.7b", "1.3b", "165m" (reference section 1.2).
+/// "7b", "2.7b", "1.3b", "165m" (reference section 1.2), and "step64": width 64, one block, for the fixed cost of a
+/// step.
 std::vector<std::string> synthetic_names();
 /// Errors: invalid_argument, naming the names there are.
 SyntheticShape synthetic_shape(std::string_view name);

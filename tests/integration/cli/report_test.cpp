@@ -1,4 +1,4 @@
-// The verbs that report: dump, perplexity, info, bench, completion.
+// The verbs that report: dump, perplexity, info, completion.
 
 #include <gtest/gtest.h>
 
@@ -164,54 +164,6 @@ TEST(Info, IsReadableWithoutJson) {
 TEST(Info, AForcedCpuTargetIsTheOneTold) {
   const std::string slowest = json_of(run({"info", "--json"}))["cpu_targets"].back();
   EXPECT_EQ(json_of(run({"info", "--json"}, "", {{"XLSTM_CPU_TARGET", slowest}}))["cpu_target"], slowest);
-}
-
-TEST(Bench, ReportsEveryFigure) {
-  const Outcome outcome = run({"bench", "--prompt-tokens", "70", "--decode-tokens", "4", "--batch", "2", "--repeats",
-                               "1", "--threads", "1", "--json"});
-  ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
-  EXPECT_EQ(outcome.err, "");
-  const json bench = json_of(outcome);
-  for (const char* key :
-       {"prefill_tokens_per_second", "decode_tokens_per_second", "time_to_first_token_seconds", "peak_rss_bytes",
-        "weight_bytes", "state_bytes_per_sequence", "read_bandwidth_bytes_per_second", "float32_flops_per_second",
-        "decode_bandwidth_fraction", "prefill_flops_fraction"}) {
-    ASSERT_TRUE(bench.contains(key)) << key;
-    EXPECT_GT(bench[key], 0) << key;
-  }
-  EXPECT_EQ(bench["weight_bytes"].get<double>(), 2.0 * 8542528);
-  EXPECT_EQ(bench["threads"], 1);
-  EXPECT_EQ(bench["dtype"], "bfloat16");
-  // All weights but the embedding; norms and gate biases are widened to float32. Two rows: embedding, state in and out.
-  const double embedding = 4096.0 * 256, norms = 8 * (256 + 256 + 256 + 2 * 4) + 256,
-               state = 8 * 4 * (32 * 64 + 33) * 4;
-  EXPECT_EQ(bench["decode_step_bytes"], 2 * (8542528 - embedding) + 2 * norms + 2 * (2 * 256 + 2 * state));
-#ifndef __SANITIZE_THREAD__  // whose own memory is several times the program's
-  EXPECT_LT(bench["peak_rss_bytes"], 400e6) << "the buffer of the probe is counted";
-#endif
-}
-
-TEST(Bench, WhatIsNotMeasuredIsZero) {
-  const json bench =
-      json_of(run({"bench", "--prompt-tokens", "0", "--decode-tokens", "2", "--repeats", "1", "--json"}));
-  EXPECT_EQ(bench["prefill_tokens_per_second"], 0);
-  EXPECT_GT(bench["decode_tokens_per_second"], 0);
-}
-
-TEST(Bench, RandomWeightsAreReproducibleAndCanBeWritten) {
-  const ScratchDirectory scratch;
-  const std::string model = (scratch / "165m").string();
-  const Outcome written = run({"bench", "--synthetic", "165m", "--dtype", "float16", "--write", model,
-                               "--prompt-tokens", "8", "--decode-tokens", "2", "--repeats", "1", "--json"});
-  ASSERT_EQ(written.exit_code, 0) << written.err;
-  const json bench = json_of(written), info = json_of(run({"info", "--model", model, "--json"}));
-  EXPECT_EQ(info["dtype"], "float16");
-  EXPECT_EQ(info["parameters"], bench["parameters"]);
-  EXPECT_EQ(info["weight_bytes"], bench["weight_bytes"]);
-  const json mapped = json_of(
-      run({"bench", "--model", model, "--prompt-tokens", "8", "--decode-tokens", "2", "--repeats", "1", "--json"}));
-  EXPECT_EQ(mapped["weight_bytes"], bench["weight_bytes"]);
-  EXPECT_EQ(mapped["decode_step_bytes"], bench["decode_step_bytes"]);
 }
 
 bool installed(const std::string& program) {

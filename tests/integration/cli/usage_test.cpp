@@ -117,6 +117,16 @@ INSTANTIATE_TEST_SUITE_P(
         Misuse{{"bench", "--synthetic", "165m", "--dtype", "int8"}, {"--dtype", "bfloat16", "'int8'"}},
         Misuse{{"bench", "--synthetic", "165m", "--model", "x"}, {"--synthetic", "both"}},
         Misuse{{"bench", "--write", "x"}, {"--write", "--synthetic"}},
+        Misuse{{"bench", "--sweep", "speed=1"}, {"--sweep", "batch, prompt, decode or threads", "'speed=1'"}},
+        Misuse{{"bench", "--sweep", "batch=1,x"}, {"--sweep", "integers from 1", "'x'"}},
+        Misuse{{"bench", "--sweep", "batch=1", "batch=2"}, {"--sweep", "expected batch only once"}},
+        Misuse{{"bench", "--sweep"}, {"--sweep: expected a value but got none"}},
+        Misuse{{"bench", "--positions", "0"}, {"--positions", "integers from 1", "'0'"}},
+        Misuse{{"bench", "--positions", "20,10"}, {"positions", "ascending"}},
+        Misuse{{"bench", "--positions", ""}, {"--positions", "expected"}},
+        Misuse{{"bench", "--positions", "1", "--profile"}, {"--sweep, --positions and --profile", "several"}},
+        Misuse{{"bench", "--profile", "--backend", "mlx"}, {"backend", "mlx"}},
+        Misuse{{"bench", "--csv", ""}, {"--csv", "a name"}},
         Misuse{{"bench", "--dtype", "float16"}, {"--dtype", "bfloat16", "float16"}}),
     test_name);
 
@@ -135,7 +145,8 @@ INSTANTIATE_TEST_SUITE_P(
                     Misuse{{"tokenize", "--tokenizer", "."}, {"tokenizer.json"}, 3},
                     Misuse{{"info", "--backend", "abacus"}, {"backend", "abacus"}},
                     Misuse{{"dump", "--tokens", "0", "--output", "no/such/directory/x"}, {"no/such/directory/x"}, 3},
-                    Misuse{{"dump", "--tokens", "0", "--output", "."}, {"a directory"}}),
+                    Misuse{{"dump", "--tokens", "0", "--output", "."}, {"a directory"}},
+                    Misuse{{"bench", "--csv", "no/such/directory/x"}, {"no/such/directory/x"}, 3}),
     test_name);
 
 TEST(Usage, ErrorsOfReportsAreLinesTooNotJson) {

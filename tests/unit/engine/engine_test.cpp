@@ -310,6 +310,18 @@ TEST_F(EngineTest, ASyntheticModelRunsAndReadsBytes) {
   for (const TokenId id : engine->generate(session, greedy({'c'}, 4)).ids) EXPECT_LT(id, 256);
 }
 
+TEST_F(EngineTest, AnotherNumberOfThreadsChangesNoBitOfASession) {
+  const auto engine = Engine::synthetic("step64", DType::bfloat16, 1, {});
+  Session session = engine->new_session();
+  engine->prefill(session, engine->encode("abcdefg", false));
+  Session fork = session.fork();
+  engine->set_num_threads(1);
+  const std::vector<float> one = engine->step(session, 'h');
+  engine->set_num_threads(3);
+  EXPECT_EQ(engine->backend().num_threads(), 3);
+  EXPECT_EQ(engine->step(fork, 'h'), one);
+}
+
 TEST_F(EngineTest, AnUnknownSyntheticModelIsRefused) {
   expect_error(ErrorCode::invalid_argument, "3b", [] { Engine::synthetic("3b", DType::bfloat16, 1, {}); });
 }

@@ -100,12 +100,12 @@ class SyntheticFiles : public testing::TestWithParam<DType> {
 };
 
 TEST(Synthetic, HasTheShapesOfTheReference) {
-  EXPECT_THAT(synthetic_names(), testing::ElementsAre("7b", "2.7b", "1.3b", "165m"));
+  EXPECT_THAT(synthetic_names(), testing::ElementsAre("7b", "2.7b", "1.3b", "165m", "step64"));
   const SyntheticShape shape = synthetic_shape("2.7b");
   EXPECT_EQ(shape.embedding_dim, 2560);
   EXPECT_EQ(shape.num_heads, 5);
   EXPECT_EQ(shape.ffn_dim, 6848);
-  expect_error(ErrorCode::invalid_argument, "expected one of 7b, 2.7b, 1.3b, 165m but got \"8b\"",
+  expect_error(ErrorCode::invalid_argument, "expected one of 7b, 2.7b, 1.3b, 165m, step64 but got \"8b\"",
                [] { make_synthetic("8b", DType::float32, 0); });
 }
 

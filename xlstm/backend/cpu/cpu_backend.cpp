@@ -68,11 +68,15 @@ class CpuBackend final : public Backend {
     return std::make_unique<CpuState>(static_cast<std::size_t>(model_->state_spec.slot_size));
   }
 
+  void set_profile(Profile* profile) override { profile_ = profile; }
   void prefill(std::span<const PrefillRow> rows) override;
   void decode(std::span<const DecodeRow> rows) override;
 
  private:
-  Pass pass() { return {*model_, pool_, workspace_}; }
+  Pass pass() { return {*model_, pool_, workspace_, profile_}; }
+  void start_profile() const noexcept {
+    if (profile_ != nullptr) profile_->start();
+  }
   float* slot_of(State* state) const;
   void embed(TokenId token, float* x) const;
   void step(std::span<const TokenId> tokens, std::span<float* const> slots, std::span<float* const> logits);
@@ -85,6 +89,7 @@ class CpuBackend final : public Backend {
   ThreadPool pool_;
   Workspace workspace_;  // of one block
   Workspace stream_;     // the residual stream, across blocks
+  Profile* profile_ = nullptr;
 };
 
 float* CpuBackend::slot_of(State* state) const {
@@ -116,6 +121,7 @@ void CpuBackend::write_logits(std::int64_t batch, const float* hidden, std::span
   } else {
     decode_layer_norm(p, *model_->out_norm, batch, hidden, y);
   }
+  p.lap(model::Op::norm);
   float* out = batch == 1 ? logits[0] : workspace_.take(batch * vocab);
   project(p, y, batch, std::array<Projection, 1>{{{&model_->lm_head, out, vocab}}});
   pool_.parallel_for(batch, [&](std::int64_t b) {
@@ -124,6 +130,7 @@ void CpuBackend::write_logits(std::int64_t batch, const float* hidden, std::span
     if (model_->config.output_logit_soft_cap)
       kernels::soft_cap_in_place(row, vocab, *model_->config.output_logit_soft_cap);
   });
+  p.lap(model::Op::head);
 }
 
 /// One token of each row. logits: one place of [V] a row, or empty when nobody wants them.
@@ -133,6 +140,7 @@ void CpuBackend::step(std::span<const TokenId> tokens, std::span<float* const> s
   stream_.reset();
   float* x = stream_.take(batch * dim);
   for (std::int64_t b = 0; b < batch; ++b) embed(tokens[static_cast<std::size_t>(b)], x + b * dim);
+  pass().lap(model::Op::embed);
   const DecodeBatch decode_batch = {batch, x, slots};
   for (std::size_t index = 0; index < model_->blocks.size(); ++index) {
     workspace_.reset();
@@ -142,6 +150,7 @@ void CpuBackend::step(std::span<const TokenId> tokens, std::span<float* const> s
 }
 
 void CpuBackend::decode(std::span<const DecodeRow> rows) {
+  start_profile();
   check_rows(*model_, rows);
   if (rows.empty()) return;
   std::vector<TokenId> tokens;
@@ -181,6 +190,7 @@ void CpuBackend::write_all_logits(const PrefillSegment& s, std::span<float> logi
     } else {
       prefill_layer_norm(p, *model_->out_norm, panels, x, y);
     }
+    p.lap(model::Op::norm);
     float* out = workspace_.take(panels * vocab * W);
     project_panels(p, y, dim, panels, std::array<Projection, 1>{{{&model_->lm_head, out, vocab * W}}});
     pool_.parallel_for(std::min(panels * W, s.tokens - first * W), [&](std::int64_t t) {
@@ -189,6 +199,7 @@ void CpuBackend::write_all_logits(const PrefillSegment& s, std::span<float> logi
       if (model_->config.output_logit_soft_cap)
         kernels::soft_cap_in_place(row, vocab, *model_->config.output_logit_soft_cap);
     });
+    p.lap(model::Op::head);
   }
 }
 
@@ -207,6 +218,7 @@ void CpuBackend::prefill_segment_of(const PrefillRow& row, std::int64_t first, s
       kernels::panel_set_lane(panel, dim, static_cast<int>(t), token_x + p * dim);
     }
   });
+  pass().lap(model::Op::embed);
   for (std::size_t index = 0; index < model_->blocks.size(); ++index) {
     workspace_.reset();
     std::visit([&](const auto& block) { prefill_block(pass(), block, index, s); }, model_->blocks[index]);
@@ -222,6 +234,7 @@ void CpuBackend::prefill_segment_of(const PrefillRow& row, std::int64_t first, s
 }
 
 void CpuBackend::prefill(std::span<const PrefillRow> rows) {
+  start_profile();
   check_rows(*model_, rows);
   std::vector<float*> slots;
   for (const PrefillRow& row : rows) slots.push_back(slot_of(row.state));

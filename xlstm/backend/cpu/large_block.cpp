@@ -13,6 +13,8 @@
 namespace xlstm::backend {
 namespace {
 
+using model::Op;
+
 constexpr std::int64_t W = kernels::kPanelWidth;
 
 float qk_scale(const config::ModelConfig& config) { return 1.0f / std::sqrt(static_cast<float>(config.qk_head_dim())); }
@@ -22,6 +24,7 @@ void decode_mlstm(const Pass& pass, const model::LargeBlock& block, std::size_t 
   const std::int64_t qk = config.qk_dim, v = config.v_dim, heads = config.num_heads, n = batch.size;
   const Vectors a = take_vectors(pass, n, config.embedding_dim);
   decode_rms_norm(pass, block.norm_mlstm, n, batch.x, a);
+  pass.lap(Op::norm);
   float* q = pass.workspace.take(n * qk);
   float* k = pass.workspace.take(n * qk);
   float* value = pass.workspace.take(n * v);
@@ -38,8 +41,10 @@ void decode_mlstm(const Pass& pass, const model::LargeBlock& block, std::size_t 
                                      {&block.fgate, f, heads}}});
   if (config.gate_soft_cap) kernels::soft_cap_in_place(gates, 2 * n * heads, *config.gate_soft_cap);
   kernels::scale_in_place(q, n * qk, qk_scale(config));
+  pass.lap(Op::qkv_gates);
   const Vectors h = take_vectors(pass, n, v);
   mlstm_cell_decode(pass, index, batch, {q, k, value, i, f, qk, v, heads, h.natural, v});
+  pass.lap(Op::mlstm_cell);
   pass.pool.parallel_for(n, [&](std::int64_t b) {
     float* row = h.natural + b * v;
     kernels::group_norm(row, v, heads, block.multihead_norm.weight.data(), block.multihead_norm.bias.data(),
@@ -47,19 +52,24 @@ void decode_mlstm(const Pass& pass, const model::LargeBlock& block, std::size_t 
     kernels::sigmoid_gate_in_place(row, o + b * v, v);
   });
   prepare(pass, h, n);
+  pass.lap(Op::cell_norm);
   project(pass, h, n, std::array<Projection, 1>{{{&block.out_proj, batch.x, config.embedding_dim, Output::add}}});
+  pass.lap(Op::out_projection);
 }
 
 void decode_ffn(const Pass& pass, const model::LargeBlock& block, const DecodeBatch& batch) {
   const std::int64_t dim = pass.model.config.embedding_dim, ffn = block.ffn_up.out_dim(), n = batch.size;
   const Vectors u = take_vectors(pass, n, dim);
   decode_rms_norm(pass, block.norm_ffn, n, batch.x, u);
+  pass.lap(Op::norm);
   const Vectors hidden = take_vectors(pass, n, ffn);
   float* gate = pass.workspace.take(n * ffn);
   project(pass, u, n,
           std::array<Projection, 1>{{{&block.ffn_up, hidden.natural, ffn, Output::store, &block.ffn_gate, gate}}});
   prepare(pass, hidden, n);
+  pass.lap(Op::ffn_up_gate);
   project(pass, hidden, n, std::array<Projection, 1>{{{&block.ffn_down, batch.x, dim, Output::add}}});
+  pass.lap(Op::ffn_down);
 }
 
 void prefill_mlstm(const Pass& pass, const model::LargeBlock& block, std::size_t index, const PrefillSegment& s) {
@@ -68,6 +78,7 @@ void prefill_mlstm(const Pass& pass, const model::LargeBlock& block, std::size_t
                      heads = config.num_heads * W;
   float* a = pass.workspace.take(s.panels * dim);
   prefill_rms_norm(pass, block.norm_mlstm, s.panels, s.x, a);
+  pass.lap(Op::norm);
   float* q = pass.workspace.take(s.panels * qk);
   float* k = pass.workspace.take(s.panels * qk);
   float* value = pass.workspace.take(s.panels * v);
@@ -83,27 +94,34 @@ void prefill_mlstm(const Pass& pass, const model::LargeBlock& block, std::size_t
                                             {&block.igate, i, heads},
                                             {&block.fgate, f, heads}}});
   if (config.gate_soft_cap) kernels::soft_cap_in_place(gates, 2 * s.panels * heads, *config.gate_soft_cap);
+  pass.lap(Op::qkv_gates);
   float* h = pass.workspace.take(s.panels * v);
   CellPanels cell = {q, k, value, i, f, qk, qk, v, heads, qk_scale(config), 1.0f, h, v};
   mlstm_cell_prefill(pass, index, s, cell);
+  pass.lap(Op::mlstm_cell);
   pass.pool.parallel_for(s.panels, [&](std::int64_t p) {
     float* panel = h + p * v;
     kernels::panel_group_norm(panel, config.v_dim, config.num_heads, block.multihead_norm.weight.data(),
                               block.multihead_norm.bias.data(), config.norm_eps, panel);
     kernels::sigmoid_gate_in_place(panel, o + p * v, v);
   });
+  pass.lap(Op::cell_norm);
   project_panels(pass, h, v, s.panels, std::array<Projection, 1>{{{&block.out_proj, s.x, dim, Output::add}}});
+  pass.lap(Op::out_projection);
 }
 
 void prefill_ffn(const Pass& pass, const model::LargeBlock& block, const PrefillSegment& s) {
   const std::int64_t dim = pass.model.config.embedding_dim * W, ffn = block.ffn_up.out_dim() * W;
   float* u = pass.workspace.take(s.panels * dim);
   prefill_rms_norm(pass, block.norm_ffn, s.panels, s.x, u);
+  pass.lap(Op::norm);
   float* hidden = pass.workspace.take(s.panels * ffn);
   float* gate = pass.workspace.take(s.panels * ffn);
   project_panels(pass, u, dim, s.panels,
                  std::array<Projection, 1>{{{&block.ffn_up, hidden, ffn, Output::store, &block.ffn_gate, gate}}});
+  pass.lap(Op::ffn_up_gate);
   project_panels(pass, hidden, ffn, s.panels, std::array<Projection, 1>{{{&block.ffn_down, s.x, dim, Output::add}}});
+  pass.lap(Op::ffn_down);
 }
 
 }  // namespace

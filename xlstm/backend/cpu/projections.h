@@ -5,6 +5,7 @@
 #include <span>
 
 #include "xlstm/backend/cpu/workspace.h"
+#include "xlstm/backend/profile.h"
 #include "xlstm/base/thread_pool.h"
 #include "xlstm/kernels/cpu/gemv.h"
 #include "xlstm/model/model.h"
@@ -16,6 +17,12 @@ struct Pass {
   const model::Model& model;
   ThreadPool& pool;
   Workspace& workspace;
+  Profile* profile = nullptr;
+
+  /// What was done since the last lap was `op`; a test of a pointer when nobody asks.
+  void lap(model::Op op) const noexcept {
+    if (profile != nullptr) profile->lap(op);
+  }
 };
 
 /// Vectors of a batch: row b at natural + b * size. `permuted` is the same in the order that bfloat16 weights want.

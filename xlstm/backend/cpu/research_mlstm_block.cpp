@@ -14,6 +14,8 @@
 namespace xlstm::backend {
 namespace {
 
+using model::Op;
+
 constexpr std::int64_t W = kernels::kPanelWidth;
 constexpr std::size_t kConvState = 3;  // after C, n, m
 
@@ -30,28 +32,36 @@ void decode_block(const Pass& pass, const model::ResearchMlstmBlock& block, std:
   const std::int64_t dim = config.embedding_dim, inner = config.v_dim, heads = config.num_heads, n = batch.size;
   const Vectors a = take_vectors(pass, n, dim);
   decode_layer_norm(pass, block.norm, n, batch.x, a);
+  pass.lap(Op::norm);
   float* up = pass.workspace.take(n * 2 * inner);  // [p ; z]
   project(pass, a, n, std::array<Projection, 1>{{{&block.proj_up, up, 2 * inner}}});
+  pass.lap(Op::up_projection);
   float* conv = pass.workspace.take(n * inner);
-  const Vectors qkv = take_vectors(pass, n, 3 * inner);
   pass.pool.parallel_for(n, [&](std::int64_t b) {
     float* history = state_tensor(pass.model, batch.slots[static_cast<std::size_t>(b)], index, kConvState);
-    float* row = qkv.natural + b * qkv.size;
     conv_step(block.conv, up + b * 2 * inner, history, conv + b * inner);
+  });
+  pass.lap(Op::conv);
+  const Vectors qkv = take_vectors(pass, n, 3 * inner);
+  pass.pool.parallel_for(n, [&](std::int64_t b) {
+    float* row = qkv.natural + b * qkv.size;
     headwise(block.q, conv + b * inner, row);
     headwise(block.k, conv + b * inner, row + inner);
     headwise(block.v, up + b * 2 * inner, row + 2 * inner);
   });
   prepare(pass, qkv, n);
+  pass.lap(Op::headwise);
   float* i = pass.workspace.take(n * heads);
   float* f = pass.workspace.take(n * heads);
   project(pass, qkv, n, std::array<Projection, 2>{{{&block.igate, i, heads}, {&block.fgate, f, heads}}});
   for (std::int64_t b = 0; b < n; ++b)
     kernels::scale_in_place(qkv.natural + b * qkv.size + inner, inner, key_scale(config));
+  pass.lap(Op::gates);
   const Vectors h = take_vectors(pass, n, inner);
   const float* q = qkv.natural;
   mlstm_cell_decode(pass, index, batch,
                     {q, q + inner, q + 2 * inner, i, f, qkv.size, qkv.size, heads, h.natural, inner});
+  pass.lap(Op::mlstm_cell);
   pass.pool.parallel_for(n, [&](std::int64_t b) {
     float* row = h.natural + b * inner;
     float* skip = conv + b * inner;
@@ -62,7 +72,9 @@ void decode_block(const Pass& pass, const model::ResearchMlstmBlock& block, std:
     kernels::silu_gate_in_place(row, up + b * 2 * inner + inner, inner);
   });
   prepare(pass, h, n);
+  pass.lap(Op::cell_norm);
   project(pass, h, n, std::array<Projection, 1>{{{&block.proj_down, batch.x, dim, Output::add}}});
+  pass.lap(Op::out_projection);
 }
 
 void prefill_block(const Pass& pass, const model::ResearchMlstmBlock& block, std::size_t index,
@@ -71,11 +83,14 @@ void prefill_block(const Pass& pass, const model::ResearchMlstmBlock& block, std
   const std::int64_t dim = config.embedding_dim * W, inner = config.v_dim * W, heads = config.num_heads * W;
   float* a = pass.workspace.take(s.panels * dim);
   prefill_layer_norm(pass, block.norm, s.panels, s.x, a);
+  pass.lap(Op::norm);
   float* up = pass.workspace.take(s.panels * 2 * inner);
   project_panels(pass, a, dim, s.panels, std::array<Projection, 1>{{{&block.proj_up, up, 2 * inner}}});
+  pass.lap(Op::up_projection);
   float* conv = pass.workspace.take(s.panels * inner);
   conv_panels(pass, block.conv, up, 2 * inner, s.tokens, state_tensor(pass.model, s.slot, index, kConvState), conv,
               inner);
+  pass.lap(Op::conv);
   float* qkv = pass.workspace.take(s.panels * 3 * inner);
   pass.pool.parallel_for(s.panels, [&](std::int64_t p) {
     float* panel = qkv + p * 3 * inner;
@@ -83,14 +98,17 @@ void prefill_block(const Pass& pass, const model::ResearchMlstmBlock& block, std
     headwise_panel(block.k, conv + p * inner, panel + inner);
     headwise_panel(block.v, up + p * 2 * inner, panel + 2 * inner);
   });
+  pass.lap(Op::headwise);
   float* i = pass.workspace.take(s.panels * heads);
   float* f = pass.workspace.take(s.panels * heads);
   project_panels(pass, qkv, 3 * inner, s.panels,
                  std::array<Projection, 2>{{{&block.igate, i, heads}, {&block.fgate, f, heads}}});
+  pass.lap(Op::gates);
   float* h = pass.workspace.take(s.panels * inner);
   mlstm_cell_prefill(pass, index, s,
                      {qkv, qkv + inner, qkv + 2 * inner, i, f, 3 * inner, 3 * inner, 3 * inner, heads, 1.0f,
                       key_scale(config), h, inner});
+  pass.lap(Op::mlstm_cell);
   pass.pool.parallel_for(s.panels, [&](std::int64_t p) {
     float* panel = h + p * inner;
     kernels::panel_group_norm(panel, config.v_dim, config.num_heads, block.outnorm.weight.data(),
@@ -98,7 +116,9 @@ void prefill_block(const Pass& pass, const model::ResearchMlstmBlock& block, std
     kernels::panel_add_scaled_rows(conv + p * inner, config.v_dim, block.learnable_skip.data(), panel);
     kernels::silu_gate_in_place(panel, up + p * 2 * inner + inner, inner);
   });
+  pass.lap(Op::cell_norm);
   project_panels(pass, h, inner, s.panels, std::array<Projection, 1>{{{&block.proj_down, s.x, dim, Output::add}}});
+  pass.lap(Op::out_projection);
 }
 
 }  // namespace xlstm::backend

@@ -15,6 +15,8 @@
 namespace xlstm::backend {
 namespace {
 
+using model::Op;
+
 constexpr std::int64_t W = kernels::kPanelWidth;
 constexpr std::size_t kConvState = 1;  // after slstm_state
 constexpr int kGates = 4;              // i, f, z, o
@@ -72,6 +74,7 @@ void decode_ffn(const Pass& pass, const model::GatedFfn& ffn, const DecodeBatch&
   const std::int64_t dim = pass.model.config.embedding_dim, width = ffn.down.in_dim(), n = batch.size;
   const Vectors u = take_vectors(pass, n, dim);
   decode_layer_norm(pass, ffn.norm, n, batch.x, u);
+  pass.lap(Op::norm);
   float* up = pass.workspace.take(n * 2 * width);
   project(pass, u, n, std::array<Projection, 1>{{{&ffn.up, up, 2 * width}}});
   const Vectors hidden = take_vectors(pass, n, width);
@@ -80,13 +83,16 @@ void decode_ffn(const Pass& pass, const model::GatedFfn& ffn, const DecodeBatch&
     activate_gate(ffn.activation, row, row + width, width, hidden.natural + b * width);
   });
   prepare(pass, hidden, n);
+  pass.lap(Op::ffn_up_gate);
   project(pass, hidden, n, std::array<Projection, 1>{{{&ffn.down, batch.x, dim, Output::add}}});
+  pass.lap(Op::ffn_down);
 }
 
 void prefill_ffn(const Pass& pass, const model::GatedFfn& ffn, const PrefillSegment& s) {
   const std::int64_t dim = pass.model.config.embedding_dim * W, width = ffn.down.in_dim() * W;
   float* u = pass.workspace.take(s.panels * dim);
   prefill_layer_norm(pass, ffn.norm, s.panels, s.x, u);
+  pass.lap(Op::norm);
   float* up = pass.workspace.take(s.panels * 2 * width);
   project_panels(pass, u, dim, s.panels, std::array<Projection, 1>{{{&ffn.up, up, 2 * width}}});
   float* hidden = pass.workspace.take(s.panels * width);
@@ -94,7 +100,9 @@ void prefill_ffn(const Pass& pass, const model::GatedFfn& ffn, const PrefillSegm
     const float* panel = up + p * 2 * width;
     activate_gate(ffn.activation, panel, panel + width, width, hidden + p * width);
   });
+  pass.lap(Op::ffn_up_gate);
   project_panels(pass, hidden, width, s.panels, std::array<Projection, 1>{{{&ffn.down, s.x, dim, Output::add}}});
+  pass.lap(Op::ffn_down);
 }
 
 /// Head by head over the whole segment: heads do not see each other inside the cell.
@@ -125,28 +133,33 @@ void decode_block(const Pass& pass, const model::ResearchSlstmBlock& block, std:
                      n = batch.size;
   const Vectors a = take_vectors(pass, n, dim);
   decode_layer_norm(pass, block.norm, n, batch.x, a);
+  pass.lap(Op::norm);
   float* conv = pass.workspace.take(n * dim);
   float* raw = pass.workspace.take(n * kGates * dim);
   float* rooms = pass.workspace.take(n * heads * kGates * width);
+  if (block.conv) {
+    pass.pool.parallel_for(n, [&](std::int64_t b) {
+      float* history = state_tensor(pass.model, batch.slots[static_cast<std::size_t>(b)], index, kConvState);
+      conv_step(*block.conv, a.natural + b * dim, history, conv + b * dim);
+    });
+    pass.lap(Op::conv);
+  }
   pass.pool.parallel_for(n, [&](std::int64_t b) {
-    float* slot = batch.slots[static_cast<std::size_t>(b)];
     const float* x = a.natural + b * dim;
-    const float* c = x;
-    if (block.conv) {
-      conv_step(*block.conv, x, state_tensor(pass.model, slot, index, kConvState), conv + b * dim);
-      c = conv + b * dim;
-    }
+    const float* c = block.conv ? conv + b * dim : x;
     float* gates = raw + b * kGates * dim;
     headwise(block.igate, c, gates);
     headwise(block.fgate, c, gates + dim);
     headwise(block.zgate, x, gates + 2 * dim);
     headwise(block.ogate, x, gates + 3 * dim);
   });
+  pass.lap(Op::headwise);
   pass.pool.parallel_for(n * heads, [&](std::int64_t task) {
     const std::int64_t b = task / heads, head = task % heads;
     float* state = state_tensor(pass.model, batch.slots[static_cast<std::size_t>(b)], index, 0);
     cell_step(block, config, head, raw + b * kGates * dim + head * width, dim, state, rooms + task * kGates * width);
   });
+  pass.lap(Op::slstm_scan);
   for (std::int64_t b = 0; b < n; ++b) {
     const float* y = state_tensor(pass.model, batch.slots[static_cast<std::size_t>(b)], index, 0);
     float* out = conv + b * dim;
@@ -154,6 +167,7 @@ void decode_block(const Pass& pass, const model::ResearchSlstmBlock& block, std:
                         out);
     kernels::add_in_place(batch.x + b * dim, out, dim);
   }
+  pass.lap(Op::cell_norm);
   if (block.ffn) decode_ffn(pass, *block.ffn, batch);
 }
 
@@ -163,11 +177,13 @@ void prefill_block(const Pass& pass, const model::ResearchSlstmBlock& block, std
   const std::int64_t rows = config.embedding_dim, dim = rows * W;
   float* a = pass.workspace.take(s.panels * dim);
   prefill_layer_norm(pass, block.norm, s.panels, s.x, a);
+  pass.lap(Op::norm);
   const float* c = a;
   if (block.conv) {
     float* conv = pass.workspace.take(s.panels * dim);
     conv_panels(pass, *block.conv, a, dim, s.tokens, state_tensor(pass.model, s.slot, index, kConvState), conv, dim);
     c = conv;
+    pass.lap(Op::conv);
   }
   float* raw = pass.workspace.take(s.panels * kGates * dim);
   pass.pool.parallel_for(s.panels, [&](std::int64_t p) {
@@ -177,14 +193,17 @@ void prefill_block(const Pass& pass, const model::ResearchSlstmBlock& block, std
     headwise_panel(block.zgate, a + p * dim, gates + 2 * dim);
     headwise_panel(block.ogate, a + p * dim, gates + 3 * dim);
   });
+  pass.lap(Op::headwise);
   float* y = pass.workspace.take(s.panels * dim);
   scan(pass, block, s, raw, state_tensor(pass.model, s.slot, index, 0), y);
+  pass.lap(Op::slstm_scan);
   pass.pool.parallel_for(s.panels, [&](std::int64_t p) {
     float* panel = y + p * dim;
     kernels::panel_group_norm(panel, rows, config.slstm_num_heads, block.group_norm.weight.data(),
                               block.group_norm.bias.data(), config.norm_eps, panel);
     kernels::add_in_place(s.x + p * dim, panel, dim);
   });
+  pass.lap(Op::cell_norm);
   if (block.ffn) prefill_ffn(pass, *block.ffn, s);
 }
 

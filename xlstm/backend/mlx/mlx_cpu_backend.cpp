@@ -22,6 +22,7 @@ class MlxCpuBackend : public Backend {
   int num_threads() const noexcept override { return cpu_->num_threads(); }
   std::unique_ptr<State> make_state() override { return cpu_->make_state(); }
   std::size_t prefill_segment() const noexcept override { return cpu_->prefill_segment(); }
+  void set_profile(Profile* profile) override { cpu_->set_profile(profile); }
 
   void prefill(std::span<const PrefillRow> rows) override {
     owner_.check();

@@ -10,6 +10,7 @@
 #include "xlstm/backend/cpu/cpu_backend.h"
 #include "xlstm/backend/mlx/mlx_backend.h"
 #include "xlstm/backend/mlx/mlx_runtime.h"
+#include "xlstm/backend/profile.h"
 #include "xlstm/base/error.h"
 
 namespace xlstm::backend {
@@ -52,6 +53,14 @@ std::vector<Values> everything(Backend& backend, const std::vector<Sequence>& se
     state->to_host(results.emplace_back(static_cast<std::size_t>(backend.model().state_spec.slot_size), NAN));
   }
   return results;
+}
+
+TEST(MlxCpuBackend, TimesTheOperationsOfTheCpuBackend) {
+  const auto backend = make_mlx_cpu_backend(testing::tiny_large_model(), kOptions);
+  Profile profile;
+  backend->set_profile(&profile);
+  everything(*backend, {{some_tokens(20, 1)}});
+  EXPECT_EQ(profile[model::Op::head].laps, 2);  // of the prefill, of the step
 }
 
 TEST(MlxCpuBackend, HasTheBitsOfTheCpuBackend) {

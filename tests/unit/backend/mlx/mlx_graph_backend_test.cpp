@@ -66,6 +66,11 @@ ErrorCode code_of(const std::function<void()>& call) {
   return ErrorCode::internal;
 }
 
+TEST(MlxGraphBackend, HasNoOperationsToProfile) {
+  const auto backend = make_mlx_backend(testing::tiny_large_model(), {});
+  EXPECT_EQ(code_of([&] { backend->set_profile(nullptr); }), ErrorCode::unsupported);
+}
+
 TEST(MlxGraphBackend, AnyCutOfTheStreamGivesTheSame) {
   for (const ModelPtr& model : tiny_models()) {
     const auto backend = make_mlx_backend(model, {});
