@@ -22,7 +22,8 @@ install(EXPORT xlstmTargets NAMESPACE xlstm:: DESTINATION ${XLSTM_CMAKE_DIR})
 foreach(folder base config tokenizer text sampling checkpoint state model generation engine)
   install(DIRECTORY ${PROJECT_SOURCE_DIR}/xlstm/${folder} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/xlstm FILES_MATCHING PATTERN *.h)
 endforeach()
-install(FILES ${PROJECT_SOURCE_DIR}/xlstm/backend/backend.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/xlstm/backend)
+file(GLOB backend_headers CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/xlstm/backend/*.h)
+install(FILES ${backend_headers} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/xlstm/backend)
 
 configure_package_config_file(${CMAKE_CURRENT_LIST_DIR}/xlstmConfig.cmake.in ${PROJECT_BINARY_DIR}/cmake/xlstmConfig.cmake
   INSTALL_DESTINATION ${XLSTM_CMAKE_DIR})

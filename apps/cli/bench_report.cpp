@@ -37,7 +37,7 @@ BenchRow subject_row(engine::Engine& engine) {
   return {{"model", engine.source()},
           {"parameters", engine.model().num_parameters},
           {"dtype", engine.model().weight_kinds.front().name()},
-          {"activation_dtype", dtype_name(engine::activation_dtype(engine))},
+          {"activation_dtype", engine::activation_dtype(engine)},
           {"state_dtype", dtype_name(engine::state_dtype(engine))},
           {"backend", engine.backend().name()},
           {"threads", engine.backend().num_threads()},
@@ -114,7 +114,7 @@ std::string run_text(engine::Engine& engine, const engine::BenchOptions& options
   const auto line = [&](const char* name, const std::string& value) { text += fmt::format("{:<12}{}\n", name, value); };
   line("model", fmt::format("{}, {} parameters, {} (activations {}, state {})", engine.source(),
                             human_count(engine.model().num_parameters), engine.model().weight_kinds.front().name(),
-                            dtype_name(engine::activation_dtype(engine)), dtype_name(engine::state_dtype(engine))));
+                            engine::activation_dtype(engine), dtype_name(engine::state_dtype(engine))));
   line("run", fmt::format("backend {}, {} threads, {}, batch {}, median of {}", engine.backend().name(),
                           engine.backend().num_threads(), engine::describe_machine().cpu_target, options.batch,
                           options.repeats));

@@ -60,6 +60,12 @@ void add_model_flags(CLI::App& verb, ModelFlags& flags) {
       ->transform(integer_between(0, kMostThreads))
       ->group("Model")
       ->capture_default_str();
+  verb.add_option("--activation-dtype", flags.activation_dtype,
+                  "What activations are rounded to before products; without it float32 for float, int16 for int8 and "
+                  "int8 for int4 weights")
+      ->type_name("float32|bfloat16|int16|int8")
+      ->check(one_of({"float32", "bfloat16", "int16", "int8"}))
+      ->group("Model");
   verb.add_flag("--check-weights", flags.check_weights, "Read every weight first and refuse NaN and infinity")
       ->group("Model");
 }
@@ -69,6 +75,7 @@ engine::LoadOptions load_options(const ModelFlags& flags) {
   options.model = flags.model;
   options.backend = flags.backend;
   options.num_threads = flags.num_threads;
+  if (!flags.activation_dtype.empty()) options.activation_dtype = dtype_from_name(flags.activation_dtype);
   options.check_weights = flags.check_weights;
   return options;
 }

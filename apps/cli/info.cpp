@@ -97,6 +97,7 @@ ordered_json describe_runtime(engine::Engine& engine) {
   return {{"backend", engine.backend().name()},
           {"backends", backend::backend_names()},
           {"threads", engine.backend().num_threads()},
+          {"activation_dtype", engine.backend().activation_dtype()},
           {"cpu_target", machine.cpu_target},
           {"cpu_targets", machine.cpu_targets},
           {"memory_available_bytes", machine.available_memory_bytes},
@@ -138,6 +139,7 @@ std::string runtime_lines(const ordered_json& text_info, const ordered_json& run
        fmt::format("{}, {} ids, BOS {}, stops at {}", text_of(text_info["kind"]), text_of(text_info["vocab_size"]),
                    text_info["bos_token_id"].is_null() ? "none" : text_of(text_info["bos_token_id"]),
                    text_info["stop_ids"].empty() ? "nothing" : text_of(text_info["stop_ids"])));
+  line("activations", text_of(runtime["activation_dtype"]));
   line("backend",
        fmt::format("{} (this build has {})", text_of(runtime["backend"]), fmt::join(backend::backend_names(), ", ")));
   line("cpu", fmt::format("{}, {} threads", text_of(runtime["cpu_target"]), text_of(runtime["threads"])));

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -43,7 +44,8 @@ struct DecodeRow {
 };
 
 struct Options {
-  int num_threads = 0;  // 0: the cores this process may use
+  int num_threads = 0;                    // 0: the cores this process may use
+  std::optional<DType> activation_dtype = {};  // backend/activation_dtype.h has what none means
 };
 
 /// Runs one model. Rows of one call are independent: a row's logits and state have the same bits whatever else is
@@ -57,6 +59,8 @@ class Backend {
   virtual std::string_view name() const noexcept = 0;
   virtual const model::Model& model() const noexcept = 0;
   virtual int num_threads() const noexcept = 0;
+  /// What activations are rounded to before products (activation_dtype_name).
+  virtual std::string activation_dtype() const { return "float32"; }
   /// A fresh state: all zeros.
   virtual std::unique_ptr<State> make_state() = 0;
   virtual void prefill(std::span<const PrefillRow> rows) = 0;

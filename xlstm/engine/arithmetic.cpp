@@ -2,7 +2,7 @@
 
 namespace xlstm::engine {
 
-DType activation_dtype(const Engine&) { return DType::float32; }
+std::string activation_dtype(Engine& engine) { return engine.backend().activation_dtype(); }
 
 DType state_dtype(const Engine&) { return DType::float32; }
 

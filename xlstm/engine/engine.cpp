@@ -80,7 +80,7 @@ std::unique_ptr<Engine> Engine::synthetic(std::string_view name, DType dtype, st
 
 void Engine::start_backend(const LoadOptions& options) {
   require_memory(slot_bytes(*model_), source_, "the state of one sequence");
-  backend_options_ = {.num_threads = options.num_threads};
+  backend_options_ = {.num_threads = options.num_threads, .activation_dtype = options.activation_dtype};
   backend_ = backend::make_backend(options.backend, model_, backend_options_);
   report(options, 1);
 }

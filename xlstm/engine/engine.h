@@ -24,7 +24,8 @@ namespace xlstm::engine {
 struct LoadOptions {
   std::filesystem::path model;  // a checkpoint's directory; empty: the model embedded in the library
   std::string backend = "cpu";
-  int num_threads = 0;  // 0: the cores this process may use
+  int num_threads = 0;                    // 0: the cores this process may use
+  std::optional<DType> activation_dtype;  // backend/activation_dtype.h
   bool check_weights = false;
   std::function<void(double fraction)> on_progress;  // 0 at the start, 1 when the engine is ready
 };

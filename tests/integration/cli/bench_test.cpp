@@ -139,13 +139,17 @@ TEST(Bench, AProfileNamesEveryOperationOnceAndSharesSumToOne) {
       EXPECT_TRUE(names.insert(row["op"]).second) << row["op"];
       share += row["share"].get<double>();
       bytes += row["bytes"].get<double>();
-      if (row["op"] != "rest") EXPECT_LE(row["share"], last);
+      if (row["op"] != "rest") {
+        EXPECT_LE(row["share"], last);
+      }
       last = row["share"];
     }
     EXPECT_EQ(names, (std::set<std::string>{"embed", "norm", "qkv_gates", "mlstm_cell", "cell_norm", "out_projection",
                                             "ffn_up_gate", "ffn_down", "head", "rest"}));
     EXPECT_NEAR(share, 1, 1e-9);
-    if (phase == "decode") EXPECT_EQ(bytes, bench["decode_step_bytes"]);
+    if (phase == "decode") {
+      EXPECT_EQ(bytes, bench["decode_step_bytes"]);
+    }
   }
 }
 

@@ -4,6 +4,7 @@
 #include <array>
 #include <variant>
 
+#include "xlstm/backend/activation_dtype.h"
 #include "xlstm/backend/cpu/blocks.h"
 #include "xlstm/backend/cpu/matrix_view.h"
 #include "xlstm/backend/cpu/norms.h"
@@ -56,13 +57,15 @@ class CpuState final : public State {
 class CpuBackend final : public Backend {
  public:
   CpuBackend(std::shared_ptr<const model::Model> model, const Options& options)
-      : model_(std::move(model)), pool_(options.num_threads) {
+      : model_(std::move(model)), activation_dtype_(options.activation_dtype), pool_(options.num_threads) {
+    check_activation_dtype(*model_, activation_dtype_);
     kernels::cpu_target_name();  // reads XLSTM_CPU_TARGET: a wrong one is an error here, not in a kernel
   }
 
   std::string_view name() const noexcept override { return "cpu"; }
   const model::Model& model() const noexcept override { return *model_; }
   int num_threads() const noexcept override { return pool_.num_threads(); }
+  std::string activation_dtype() const override { return activation_dtype_name(*model_, activation_dtype_); }
   std::size_t prefill_segment() const noexcept override { return kSegment; }
   std::unique_ptr<State> make_state() override {
     return std::make_unique<CpuState>(static_cast<std::size_t>(model_->state_spec.slot_size));
@@ -73,7 +76,7 @@ class CpuBackend final : public Backend {
   void decode(std::span<const DecodeRow> rows) override;
 
  private:
-  Pass pass() { return {*model_, pool_, workspace_, profile_}; }
+  Pass pass() { return {*model_, pool_, workspace_, activation_dtype_, profile_}; }
   void start_profile() const noexcept {
     if (profile_ != nullptr) profile_->start();
   }
@@ -86,6 +89,7 @@ class CpuBackend final : public Backend {
   void write_logits(std::int64_t batch, const float* hidden, std::span<float* const> logits);
 
   std::shared_ptr<const model::Model> model_;
+  std::optional<DType> activation_dtype_;
   ThreadPool pool_;
   Workspace workspace_;  // of one block
   Workspace stream_;     // the residual stream, across blocks
@@ -112,10 +116,9 @@ void CpuBackend::write_logits(std::int64_t batch, const float* hidden, std::span
   const std::int64_t dim = model_->config.embedding_dim, vocab = model_->config.vocab_size;
   workspace_.reset();
   const Pass p = pass();
-  const Vectors y = take_vectors(p, batch, dim);
+  float* y = workspace_.take(batch * dim);
   if (!model_->out_norm) {
-    std::copy_n(hidden, batch * dim, y.natural);
-    prepare(p, y, batch);
+    std::copy_n(hidden, batch * dim, y);
   } else if (model_->config.architecture == config::Architecture::large) {
     decode_rms_norm(p, *model_->out_norm, batch, hidden, y);
   } else {

@@ -22,7 +22,7 @@ float qk_scale(const config::ModelConfig& config) { return 1.0f / std::sqrt(stat
 void decode_mlstm(const Pass& pass, const model::LargeBlock& block, std::size_t index, const DecodeBatch& batch) {
   const config::ModelConfig& config = pass.model.config;
   const std::int64_t qk = config.qk_dim, v = config.v_dim, heads = config.num_heads, n = batch.size;
-  const Vectors a = take_vectors(pass, n, config.embedding_dim);
+  float* a = pass.workspace.take(n * config.embedding_dim);
   decode_rms_norm(pass, block.norm_mlstm, n, batch.x, a);
   pass.lap(Op::norm);
   float* q = pass.workspace.take(n * qk);
@@ -37,21 +37,20 @@ void decode_mlstm(const Pass& pass, const model::LargeBlock& block, std::size_t 
                                      {&block.k, k, qk},
                                      {&block.v, value, v},
                                      {&block.ogate, o, v},
-                                     {&block.igate, i, heads},
-                                     {&block.fgate, f, heads}}});
+                                     {.linear = &block.igate, .y = i, .y_stride = heads, .exact = true},
+                                     {.linear = &block.fgate, .y = f, .y_stride = heads, .exact = true}}});
   if (config.gate_soft_cap) kernels::soft_cap_in_place(gates, 2 * n * heads, *config.gate_soft_cap);
   kernels::scale_in_place(q, n * qk, qk_scale(config));
   pass.lap(Op::qkv_gates);
-  const Vectors h = take_vectors(pass, n, v);
-  mlstm_cell_decode(pass, index, batch, {q, k, value, i, f, qk, v, heads, h.natural, v});
+  float* h = pass.workspace.take(n * v);
+  mlstm_cell_decode(pass, index, batch, {q, k, value, i, f, qk, v, heads, h, v});
   pass.lap(Op::mlstm_cell);
   pass.pool.parallel_for(n, [&](std::int64_t b) {
-    float* row = h.natural + b * v;
+    float* row = h + b * v;
     kernels::group_norm(row, v, heads, block.multihead_norm.weight.data(), block.multihead_norm.bias.data(),
                         config.norm_eps, row);
     kernels::sigmoid_gate_in_place(row, o + b * v, v);
   });
-  prepare(pass, h, n);
   pass.lap(Op::cell_norm);
   project(pass, h, n, std::array<Projection, 1>{{{&block.out_proj, batch.x, config.embedding_dim, Output::add}}});
   pass.lap(Op::out_projection);
@@ -59,14 +58,12 @@ void decode_mlstm(const Pass& pass, const model::LargeBlock& block, std::size_t 
 
 void decode_ffn(const Pass& pass, const model::LargeBlock& block, const DecodeBatch& batch) {
   const std::int64_t dim = pass.model.config.embedding_dim, ffn = block.ffn_up.out_dim(), n = batch.size;
-  const Vectors u = take_vectors(pass, n, dim);
+  float* u = pass.workspace.take(n * dim);
   decode_rms_norm(pass, block.norm_ffn, n, batch.x, u);
   pass.lap(Op::norm);
-  const Vectors hidden = take_vectors(pass, n, ffn);
+  float* hidden = pass.workspace.take(n * ffn);
   float* gate = pass.workspace.take(n * ffn);
-  project(pass, u, n,
-          std::array<Projection, 1>{{{&block.ffn_up, hidden.natural, ffn, Output::store, &block.ffn_gate, gate}}});
-  prepare(pass, hidden, n);
+  project(pass, u, n, std::array<Projection, 1>{{{&block.ffn_up, hidden, ffn, Output::store, &block.ffn_gate, gate}}});
   pass.lap(Op::ffn_up_gate);
   project(pass, hidden, n, std::array<Projection, 1>{{{&block.ffn_down, batch.x, dim, Output::add}}});
   pass.lap(Op::ffn_down);
@@ -91,8 +88,8 @@ void prefill_mlstm(const Pass& pass, const model::LargeBlock& block, std::size_t
                                             {&block.k, k, qk},
                                             {&block.v, value, v},
                                             {&block.ogate, o, v},
-                                            {&block.igate, i, heads},
-                                            {&block.fgate, f, heads}}});
+                                            {.linear = &block.igate, .y = i, .y_stride = heads, .exact = true},
+                                            {.linear = &block.fgate, .y = f, .y_stride = heads, .exact = true}}});
   if (config.gate_soft_cap) kernels::soft_cap_in_place(gates, 2 * s.panels * heads, *config.gate_soft_cap);
   pass.lap(Op::qkv_gates);
   float* h = pass.workspace.take(s.panels * v);

@@ -6,22 +6,20 @@
 
 namespace xlstm::backend {
 
-void decode_rms_norm(const Pass& pass, const model::Norm& norm, std::int64_t batch, const float* x, const Vectors& to) {
+void decode_rms_norm(const Pass& pass, const model::Norm& norm, std::int64_t batch, const float* x, float* to) {
+  const std::int64_t dim = pass.model.config.embedding_dim;
   const float eps = pass.model.config.norm_eps;
   pass.pool.parallel_for(batch, [&](std::int64_t b) {
-    kernels::rms_norm(x + b * to.size, to.size, norm.weight.data(), norm.bias.data(), eps, to.natural + b * to.size);
+    kernels::rms_norm(x + b * dim, dim, norm.weight.data(), norm.bias.data(), eps, to + b * dim);
   });
-  prepare(pass, to, batch);
 }
 
-void decode_layer_norm(const Pass& pass, const model::Norm& norm, std::int64_t batch, const float* x,
-                       const Vectors& to) {
+void decode_layer_norm(const Pass& pass, const model::Norm& norm, std::int64_t batch, const float* x, float* to) {
+  const std::int64_t dim = pass.model.config.embedding_dim;
   const float eps = pass.model.config.norm_eps;
   pass.pool.parallel_for(batch, [&](std::int64_t b) {
-    kernels::group_norm(x + b * to.size, to.size, 1, norm.weight.data(), norm.bias.data(), eps,
-                        to.natural + b * to.size);
+    kernels::group_norm(x + b * dim, dim, 1, norm.weight.data(), norm.bias.data(), eps, to + b * dim);
   });
-  prepare(pass, to, batch);
 }
 
 void prefill_rms_norm(const Pass& pass, const model::Norm& norm, std::int64_t panels, const float* x, float* to) {

@@ -3,13 +3,19 @@
 #include <algorithm>
 #include <array>
 
+#include "xlstm/backend/cpu/activations.h"
+#include "xlstm/backend/cpu/matrix_view.h"
 #include "xlstm/kernels/cpu/amx_gemm.h"
-#include "xlstm/kernels/cpu/dispatch.h"
+#include "xlstm/kernels/cpu/gemv.h"
 #include "xlstm/kernels/cpu/panel_gemm.h"
 #include "xlstm/kernels/cpu/panel_ops.h"
+#include "xlstm/kernels/cpu/quantized_gemm.h"
+#include "xlstm/kernels/cpu/vector_ops.h"
 
 namespace xlstm::backend {
 namespace {
+
+using Kind = ActivationForm::Kind;
 
 constexpr std::int64_t kMaxProjections = 8;
 // Weights one claimed chunk reads: small enough to share out evenly, large enough that the start of its two streams
@@ -37,9 +43,12 @@ struct Cut {
   }
 };
 
+std::int64_t row_bytes(const model::Matrix& weights) {
+  return static_cast<std::int64_t>(weights.nbytes()) / weights.rows();
+}
+
 std::int64_t row_bytes(const Projection& p) {
-  const std::int64_t bytes = p.linear->in_dim() * static_cast<std::int64_t>(dtype_size(p.linear->weight.dtype));
-  return p.gate != nullptr ? 2 * bytes : bytes;
+  return row_bytes(*p.linear) + (p.gate != nullptr ? row_bytes(*p.gate) : 0);
 }
 
 Cut cut_by_bytes(std::span<const Projection> projections, int num_threads) {
@@ -55,54 +64,56 @@ Cut cut_by_bytes(std::span<const Projection> projections, int num_threads) {
   return cut;
 }
 
-const float* input_for(const model::Linear& linear, const Vectors& x) {
-  return linear.weight.dtype == DType::bfloat16 ? x.permuted : x.natural;
-}
-
 /// Rows [begin, end) of W x + b for each of the batch; y is where row `begin` of the first goes.
-void multiply(const model::Linear& linear, const Vectors& x, std::int64_t batch, std::int64_t begin, std::int64_t end,
-              float* y, std::int64_t y_stride) {
-  kernels::gemv(matrix(linear), begin, end, input_for(linear, x), x.size, batch, y, y_stride);
+void multiply(const Pass& pass, const model::Linear& linear, bool exact, const Activations& x, std::int64_t batch,
+              std::int64_t begin, std::int64_t end, float* y, std::int64_t y_stride) {
+  const kernels::MatrixView w = matrix_view(linear);
+  const ActivationRows& rows = x.find(vector_form(pass, linear, exact));
+  if (rows.form.kind == Kind::quantized) {
+    kernels::quantized_gemv(w, rows.form.format.type, begin, end, rows.data, rows.stride, batch, y, y_stride);
+  } else {
+    kernels::gemv(w, begin, end, rows.floats(), rows.float_stride(), batch, y, y_stride);
+  }
   if (linear.bias.empty()) return;
   for (std::int64_t b = 0; b < batch; ++b)
     kernels::add_in_place(y + b * y_stride, linear.bias.data() + begin, end - begin);
 }
 
-void run_rows(const Projection& p, const Vectors& x, std::int64_t batch, std::int64_t begin, std::int64_t end,
-              float* sums) {
+void run_rows(const Pass& pass, const Projection& p, const Activations& x, std::int64_t batch, std::int64_t begin,
+              std::int64_t end, float* sums) {
   const std::int64_t width = end - begin;
   float* y = p.y + begin;
   if (p.output == Output::add) {
-    multiply(*p.linear, x, batch, begin, end, sums, width);
+    multiply(pass, *p.linear, p.exact, x, batch, begin, end, sums, width);
     for (std::int64_t b = 0; b < batch; ++b) kernels::add_in_place(y + b * p.y_stride, sums + b * width, width);
     return;
   }
-  multiply(*p.linear, x, batch, begin, end, y, p.y_stride);
+  multiply(pass, *p.linear, p.exact, x, batch, begin, end, y, p.y_stride);
   if (p.gate == nullptr) return;
   float* gate_y = p.gate_y + begin;
-  multiply(*p.gate, x, batch, begin, end, gate_y, p.y_stride);
+  multiply(pass, *p.gate, p.exact, x, batch, begin, end, gate_y, p.y_stride);
   for (std::int64_t b = 0; b < batch; ++b) {
     kernels::silu_gate_in_place(y + b * p.y_stride, gate_y + b * p.y_stride, width);
   }
 }
 
-/// What a product over panels reads: panel p of x at x + p * x_stride; its three parts likewise where AMX is in use.
-struct Panels {
-  const float* x = nullptr;
-  std::int64_t x_stride = 0;
-  const std::uint16_t* parts = nullptr;
-  std::int64_t parts_stride = 0;
-};
-
-bool on_amx(const model::Linear& linear) {
-  return linear.weight.dtype == DType::bfloat16 && kernels::cpu_extensions().amx;
+/// Room of the calling thread for weights on their way to a product; made once per thread.
+std::byte* gemm_scratch() {
+  constexpr std::int64_t kBytes =
+      std::max({kernels::kGemmScratch * 4, kernels::kAmxScratch * 2, kernels::kQuantizedGemmScratch});
+  thread_local AlignedFloats scratch(static_cast<std::size_t>(kBytes / 4));
+  return reinterpret_cast<std::byte*>(scratch.data());
 }
 
-/// Room of the calling thread for weights on their way to a product; made once per thread.
-float* gemm_scratch() {
-  thread_local AlignedFloats scratch(
-      static_cast<std::size_t>(std::max(kernels::kGemmScratch, kernels::kAmxScratch / 2)));
-  return scratch.data();
+std::int64_t gemm_rows(const ActivationForm& form) {
+  switch (form.kind) {
+    case Kind::amx:
+      return kernels::kAmxRows;
+    case Kind::quantized:
+      return kernels::kQuantizedGemmRows;
+    default:
+      return kernels::kGemmRows;
+  }
 }
 
 /// Panels [first, first + count) times rows [begin, end).
@@ -110,16 +121,25 @@ struct Part {
   std::int64_t first, count, begin, end;
 };
 
-void multiply_panels(const model::Linear& linear, const Panels& x, const Part& part, float* y, std::int64_t y_stride,
-                     Output output) {
-  y += part.first * y_stride;
+void multiply_panels(const Pass& pass, const model::Linear& linear, bool exact, const Activations& x, const Part& part,
+                     float* y, std::int64_t y_stride, Output output) {
+  const kernels::MatrixView w = matrix_view(linear);
+  const ActivationRows& rows = x.find(panel_form(pass, linear, exact));
+  const std::byte* const from = rows.data + part.first * rows.stride;
   const bool accumulate = output == Output::add;
-  if (on_amx(linear)) {
-    kernels::amx_gemm(matrix(linear), part.begin, part.end, x.parts + part.first * x.parts_stride, x.parts_stride, y,
-                      y_stride, part.count, accumulate, reinterpret_cast<std::uint16_t*>(gemm_scratch()));
-  } else {
-    kernels::panel_gemm(matrix(linear), part.begin, part.end, x.x + part.first * x.x_stride, x.x_stride, y, y_stride,
-                        part.count, accumulate, gemm_scratch());
+  y += part.first * y_stride;
+  switch (rows.form.kind) {
+    case Kind::quantized:
+      kernels::quantized_gemm(w, rows.form.format.type, part.begin, part.end, from, rows.stride, y, y_stride,
+                              part.count, accumulate, gemm_scratch());
+      break;
+    case Kind::amx:
+      kernels::amx_gemm(w, part.begin, part.end, reinterpret_cast<const std::uint16_t*>(from), rows.stride / 2, y,
+                        y_stride, part.count, accumulate, reinterpret_cast<std::uint16_t*>(gemm_scratch()));
+      break;
+    default:
+      kernels::panel_gemm(w, part.begin, part.end, reinterpret_cast<const float*>(from), rows.float_stride(), y,
+                          y_stride, part.count, accumulate, reinterpret_cast<float*>(gemm_scratch()));
   }
   if (linear.bias.empty()) return;
   for (std::int64_t p = 0; p < part.count; ++p) {
@@ -128,10 +148,10 @@ void multiply_panels(const model::Linear& linear, const Panels& x, const Part& p
   }
 }
 
-void run_panels(const Projection& p, const Panels& x, const Part& part) {
-  multiply_panels(*p.linear, x, part, p.y, p.y_stride, p.output);
+void run_panels(const Pass& pass, const Projection& p, const Activations& x, const Part& part) {
+  multiply_panels(pass, *p.linear, p.exact, x, part, p.y, p.y_stride, p.output);
   if (p.gate == nullptr) return;
-  multiply_panels(*p.gate, x, part, p.gate_y, p.y_stride, Output::store);
+  multiply_panels(pass, *p.gate, p.exact, x, part, p.gate_y, p.y_stride, Output::store);
   for (std::int64_t i = part.first; i < part.first + part.count; ++i) {
     const std::int64_t at = i * p.y_stride + part.begin * kernels::kPanelWidth;
     kernels::silu_gate_in_place(p.y + at, p.gate_y + at, (part.end - part.begin) * kernels::kPanelWidth);
@@ -157,21 +177,13 @@ std::int64_t panel_groups(std::int64_t row_blocks, std::int64_t panels, int num_
 
 }  // namespace
 
-kernels::MatrixView matrix(const model::Linear& linear) {
-  return {linear.weight.dtype, linear.weight.data, linear.out_dim(), linear.in_dim()};
-}
-
-Vectors take_vectors(const Pass& pass, std::int64_t batch, std::int64_t size) {
-  return {pass.workspace.take(batch * size), pass.workspace.take(batch * size), size};
-}
-
-void prepare(const Pass& pass, const Vectors& x, std::int64_t batch) {
-  pass.pool.parallel_for(batch, [&](std::int64_t b) {
-    kernels::gemv_prepare(DType::bfloat16, x.natural + b * x.size, x.size, x.permuted + b * x.size);
-  });
-}
-
-void project(const Pass& pass, const Vectors& x, std::int64_t batch, std::span<const Projection> projections) {
+void project(const Pass& pass, const float* x, std::int64_t batch, std::span<const Projection> projections) {
+  const std::int64_t cols = projections.front().linear->in_dim();
+  Activations input(pass, x, cols, batch, cols);
+  for (const Projection& p : projections) {
+    input.want_vectors(vector_form(pass, *p.linear, p.exact));
+    if (p.gate != nullptr) input.want_vectors(vector_form(pass, *p.gate, p.exact));
+  }
   const Cut cut = cut_by_bytes(projections, pass.pool.num_threads());
   // Sums that are added to y pass through room of their own, one row range per chunk: y is read only by its own chunk.
   std::array<float*, kMaxProjections> sums{};
@@ -183,32 +195,28 @@ void project(const Pass& pass, const Vectors& x, std::int64_t batch, std::span<c
     const Projection& p = projections[i];
     const std::int64_t begin = (chunk - cut.first_chunk[i]) * cut.rows_per_chunk[i];
     const std::int64_t end = std::min(begin + cut.rows_per_chunk[i], p.linear->out_dim());
-    run_rows(p, x, batch, begin, end, sums[i] != nullptr ? sums[i] + batch * begin : nullptr);
+    run_rows(pass, p, input, batch, begin, end, sums[i] != nullptr ? sums[i] + batch * begin : nullptr);
   });
 }
 
 void project_panels(const Pass& pass, const float* x, std::int64_t x_stride, std::int64_t panels,
                     std::span<const Projection> projections) {
-  Panels input = {x, x_stride};
-  std::int64_t parts_of = 0;  // columns, when a product wants the parts of x
+  Activations input(pass, x, x_stride, panels, projections.front().linear->in_dim());
   std::array<std::int64_t, kMaxProjections> rows{};
   Cut cut;
   for (std::size_t i = 0; i < projections.size(); ++i) {
-    const model::Linear& linear = *projections[i].linear;
-    const model::Linear& gate = projections[i].gate != nullptr ? *projections[i].gate : linear;
-    if (on_amx(linear) || on_amx(gate)) parts_of = linear.in_dim();
-    rows[i] = on_amx(linear) && on_amx(gate) ? kernels::kAmxRows : kernels::kGemmRows;
-    cut.add(linear.out_dim(), rows[i]);
+    const Projection& p = projections[i];
+    const ActivationForm form = panel_form(pass, *p.linear, p.exact);
+    input.want_panels(form);
+    rows[i] = gemm_rows(form);
+    if (p.gate != nullptr) {
+      const ActivationForm gate_form = panel_form(pass, *p.gate, p.exact);
+      input.want_panels(gate_form);
+      rows[i] = std::min(rows[i], gemm_rows(gate_form));
+    }
+    cut.add(p.linear->out_dim(), rows[i]);
   }
   const std::int64_t groups = panel_groups(cut.total(), panels, pass.pool.num_threads());
-  if (parts_of > 0) {
-    input.parts_stride = kernels::amx_panel_size(parts_of);
-    auto* parts = reinterpret_cast<std::uint16_t*>(pass.workspace.take(panels * input.parts_stride / 2));
-    pass.pool.parallel_for(panels, [&](std::int64_t p) {
-      kernels::amx_split_panel(x + p * x_stride, parts_of, parts + p * input.parts_stride);
-    });
-    input.parts = parts;
-  }
   // Group by group: a thread of the pool then keeps to the panels that the call before has left in its cache.
   pass.pool.parallel_for(cut.total() * groups, [&](std::int64_t task) {
     const std::int64_t chunk = task % cut.total(), group = task / cut.total();
@@ -218,7 +226,7 @@ void project_panels(const Pass& pass, const float* x, std::int64_t x_stride, std
     part.count = (group + 1) * panels / groups - part.first;
     part.begin = (chunk - cut.first_chunk[i]) * rows[i];
     part.end = std::min(part.begin + rows[i], projections[i].linear->out_dim());
-    run_panels(projections[i], input, part);
+    run_panels(pass, projections[i], input, part);
   });
 }
 

@@ -4,33 +4,10 @@
 #include <cstdint>
 #include <span>
 
-#include "xlstm/backend/cpu/workspace.h"
-#include "xlstm/backend/profile.h"
-#include "xlstm/base/thread_pool.h"
-#include "xlstm/kernels/cpu/gemv.h"
+#include "xlstm/backend/cpu/pass.h"
 #include "xlstm/model/model.h"
 
 namespace xlstm::backend {
-
-/// What every block of one forward pass works with.
-struct Pass {
-  const model::Model& model;
-  ThreadPool& pool;
-  Workspace& workspace;
-  Profile* profile = nullptr;
-
-  /// What was done since the last lap was `op`; a test of a pointer when nobody asks.
-  void lap(model::Op op) const noexcept {
-    if (profile != nullptr) profile->lap(op);
-  }
-};
-
-/// Vectors of a batch: row b at natural + b * size. `permuted` is the same in the order that bfloat16 weights want.
-struct Vectors {
-  float* natural = nullptr;
-  float* permuted = nullptr;
-  std::int64_t size = 0;
-};
 
 enum class Output { store, add };
 
@@ -42,17 +19,11 @@ struct Projection {
   Output output = Output::store;
   const model::Linear* gate = nullptr;
   float* gate_y = nullptr;  // strides as y
+  bool exact = false;  // float32 activations whatever the run uses: the mLSTM gates, whose errors are exponentiated
 };
 
-kernels::MatrixView matrix(const model::Linear& linear);
-
-/// Room for `batch` vectors of `size`.
-Vectors take_vectors(const Pass& pass, std::int64_t batch, std::int64_t size);
-/// Fills `permuted` from `natural`.
-void prepare(const Pass& pass, const Vectors& x, std::int64_t batch);
-
-/// All projections of the same x in one parallel region.
-void project(const Pass& pass, const Vectors& x, std::int64_t batch, std::span<const Projection> projections);
+/// All projections of the same x [batch, in_dim], in one parallel region.
+void project(const Pass& pass, const float* x, std::int64_t batch, std::span<const Projection> projections);
 
 /// The same over panels: panel p of x starts at x + p * x_stride.
 void project_panels(const Pass& pass, const float* x, std::int64_t x_stride, std::int64_t panels,

@@ -30,7 +30,7 @@ void decode_block(const Pass& pass, const model::ResearchMlstmBlock& block, std:
                   const DecodeBatch& batch) {
   const config::ModelConfig& config = pass.model.config;
   const std::int64_t dim = config.embedding_dim, inner = config.v_dim, heads = config.num_heads, n = batch.size;
-  const Vectors a = take_vectors(pass, n, dim);
+  float* a = pass.workspace.take(n * dim);
   decode_layer_norm(pass, block.norm, n, batch.x, a);
   pass.lap(Op::norm);
   float* up = pass.workspace.take(n * 2 * inner);  // [p ; z]
@@ -42,28 +42,27 @@ void decode_block(const Pass& pass, const model::ResearchMlstmBlock& block, std:
     conv_step(block.conv, up + b * 2 * inner, history, conv + b * inner);
   });
   pass.lap(Op::conv);
-  const Vectors qkv = take_vectors(pass, n, 3 * inner);
+  float* qkv = pass.workspace.take(n * 3 * inner);
   pass.pool.parallel_for(n, [&](std::int64_t b) {
-    float* row = qkv.natural + b * qkv.size;
+    float* row = qkv + b * 3 * inner;
     headwise(block.q, conv + b * inner, row);
     headwise(block.k, conv + b * inner, row + inner);
     headwise(block.v, up + b * 2 * inner, row + 2 * inner);
   });
-  prepare(pass, qkv, n);
   pass.lap(Op::headwise);
   float* i = pass.workspace.take(n * heads);
   float* f = pass.workspace.take(n * heads);
-  project(pass, qkv, n, std::array<Projection, 2>{{{&block.igate, i, heads}, {&block.fgate, f, heads}}});
-  for (std::int64_t b = 0; b < n; ++b)
-    kernels::scale_in_place(qkv.natural + b * qkv.size + inner, inner, key_scale(config));
+  project(pass, qkv, n,
+          std::array<Projection, 2>{{{.linear = &block.igate, .y = i, .y_stride = heads, .exact = true},
+                                     {.linear = &block.fgate, .y = f, .y_stride = heads, .exact = true}}});
+  for (std::int64_t b = 0; b < n; ++b) kernels::scale_in_place(qkv + b * 3 * inner + inner, inner, key_scale(config));
   pass.lap(Op::gates);
-  const Vectors h = take_vectors(pass, n, inner);
-  const float* q = qkv.natural;
-  mlstm_cell_decode(pass, index, batch,
-                    {q, q + inner, q + 2 * inner, i, f, qkv.size, qkv.size, heads, h.natural, inner});
+  float* h = pass.workspace.take(n * inner);
+  const float* q = qkv;
+  mlstm_cell_decode(pass, index, batch, {q, q + inner, q + 2 * inner, i, f, 3 * inner, 3 * inner, heads, h, inner});
   pass.lap(Op::mlstm_cell);
   pass.pool.parallel_for(n, [&](std::int64_t b) {
-    float* row = h.natural + b * inner;
+    float* row = h + b * inner;
     float* skip = conv + b * inner;
     kernels::group_norm(row, inner, heads, block.outnorm.weight.data(), block.outnorm.bias.data(), config.norm_eps,
                         row);
@@ -71,7 +70,6 @@ void decode_block(const Pass& pass, const model::ResearchMlstmBlock& block, std:
     kernels::add_in_place(row, skip, inner);
     kernels::silu_gate_in_place(row, up + b * 2 * inner + inner, inner);
   });
-  prepare(pass, h, n);
   pass.lap(Op::cell_norm);
   project(pass, h, n, std::array<Projection, 1>{{{&block.proj_down, batch.x, dim, Output::add}}});
   pass.lap(Op::out_projection);
@@ -102,7 +100,8 @@ void prefill_block(const Pass& pass, const model::ResearchMlstmBlock& block, std
   float* i = pass.workspace.take(s.panels * heads);
   float* f = pass.workspace.take(s.panels * heads);
   project_panels(pass, qkv, 3 * inner, s.panels,
-                 std::array<Projection, 2>{{{&block.igate, i, heads}, {&block.fgate, f, heads}}});
+                 std::array<Projection, 2>{{{.linear = &block.igate, .y = i, .y_stride = heads, .exact = true},
+                                            {.linear = &block.fgate, .y = f, .y_stride = heads, .exact = true}}});
   pass.lap(Op::gates);
   float* h = pass.workspace.take(s.panels * inner);
   mlstm_cell_prefill(pass, index, s,

@@ -8,6 +8,7 @@
 #include "xlstm/backend/cpu/headwise.h"
 #include "xlstm/backend/cpu/norms.h"
 #include "xlstm/base/error.h"
+#include "xlstm/kernels/cpu/gemv.h"
 #include "xlstm/kernels/cpu/panel.h"
 #include "xlstm/kernels/cpu/panel_ops.h"
 #include "xlstm/kernels/cpu/vector_ops.h"
@@ -72,17 +73,16 @@ void cell_step(const model::ResearchSlstmBlock& block, const config::ModelConfig
 
 void decode_ffn(const Pass& pass, const model::GatedFfn& ffn, const DecodeBatch& batch) {
   const std::int64_t dim = pass.model.config.embedding_dim, width = ffn.down.in_dim(), n = batch.size;
-  const Vectors u = take_vectors(pass, n, dim);
+  float* u = pass.workspace.take(n * dim);
   decode_layer_norm(pass, ffn.norm, n, batch.x, u);
   pass.lap(Op::norm);
   float* up = pass.workspace.take(n * 2 * width);
   project(pass, u, n, std::array<Projection, 1>{{{&ffn.up, up, 2 * width}}});
-  const Vectors hidden = take_vectors(pass, n, width);
+  float* hidden = pass.workspace.take(n * width);
   pass.pool.parallel_for(n, [&](std::int64_t b) {
     const float* row = up + b * 2 * width;
-    activate_gate(ffn.activation, row, row + width, width, hidden.natural + b * width);
+    activate_gate(ffn.activation, row, row + width, width, hidden + b * width);
   });
-  prepare(pass, hidden, n);
   pass.lap(Op::ffn_up_gate);
   project(pass, hidden, n, std::array<Projection, 1>{{{&ffn.down, batch.x, dim, Output::add}}});
   pass.lap(Op::ffn_down);
@@ -131,7 +131,7 @@ void decode_block(const Pass& pass, const model::ResearchSlstmBlock& block, std:
   const config::ModelConfig& config = pass.model.config;
   const std::int64_t dim = config.embedding_dim, heads = config.slstm_num_heads, width = config.slstm_head_dim(),
                      n = batch.size;
-  const Vectors a = take_vectors(pass, n, dim);
+  float* a = pass.workspace.take(n * dim);
   decode_layer_norm(pass, block.norm, n, batch.x, a);
   pass.lap(Op::norm);
   float* conv = pass.workspace.take(n * dim);
@@ -140,12 +140,12 @@ void decode_block(const Pass& pass, const model::ResearchSlstmBlock& block, std:
   if (block.conv) {
     pass.pool.parallel_for(n, [&](std::int64_t b) {
       float* history = state_tensor(pass.model, batch.slots[static_cast<std::size_t>(b)], index, kConvState);
-      conv_step(*block.conv, a.natural + b * dim, history, conv + b * dim);
+      conv_step(*block.conv, a + b * dim, history, conv + b * dim);
     });
     pass.lap(Op::conv);
   }
   pass.pool.parallel_for(n, [&](std::int64_t b) {
-    const float* x = a.natural + b * dim;
+    const float* x = a + b * dim;
     const float* c = block.conv ? conv + b * dim : x;
     float* gates = raw + b * kGates * dim;
     headwise(block.igate, c, gates);

@@ -46,6 +46,10 @@ class MlxBackend : public Backend {
  public:
   MlxBackend(std::shared_ptr<const model::Model> model, const Options& options)
       : model_(std::move(model)), num_threads_(set_blas_threads(options.num_threads)), network_(*model_) {
+    if (options.activation_dtype.value_or(DType::float32) != DType::float32) {
+      fail(ErrorCode::unsupported, "activation dtype", "expected float32 with the backend mlx but got ",
+           dtype_name(*options.activation_dtype));
+    }
     log_start(network_);
   }
 

@@ -20,6 +20,7 @@ struct QuantizedFormat {
   DType type = DType::int8;
   int weight_bits = 4;
   std::int64_t group_size = 64;
+  friend bool operator==(const QuantizedFormat&, const QuantizedFormat&) = default;
 };
 
 /// Bytes of one vector of `cols`; a multiple of 64.
