@@ -10,6 +10,7 @@
 #include "apps/cli/units.h"
 #include "apps/cli/verbs.h"
 #include "apps/cli/version.h"
+#include "apps/cli/weights.h"
 #include "xlstm/engine/machine.h"
 
 namespace xlstm::cli {
@@ -26,29 +27,6 @@ struct Options {
 std::size_t memory_needed(const model::Model& model) {
   return model.weight_bytes + model.state_spec.nbytes() +
          static_cast<std::size_t>(model.config.vocab_size) * sizeof(float);
-}
-
-ordered_json describe_weights(const std::vector<model::WeightKind>& kinds) {
-  ordered_json list = ordered_json::array();
-  for (const model::WeightKind& kind : kinds) {
-    list.push_back({{"dtype", kind.name()},
-                    {"group_size", kind.bits > 0 ? ordered_json(kind.group_size) : ordered_json()},
-                    {"tensors", kind.tensors},
-                    {"parameters", kind.parameters},
-                    {"bytes", kind.bytes}});
-  }
-  return list;
-}
-
-/// "int4 (group 64), 11 tensors bfloat16": the kind with most bytes, and what is stored otherwise.
-std::string weight_summary(const std::vector<model::WeightKind>& kinds) {
-  std::string text;
-  for (const model::WeightKind& kind : kinds) {
-    if (!text.empty()) text += fmt::format(", {} tensor{} ", kind.tensors, kind.tensors == 1 ? "" : "s");
-    text += kind.name();
-    if (kind.bits > 0) text += fmt::format(" (group {})", kind.group_size);
-  }
-  return text;
 }
 
 ordered_json describe_blocks(const config::ModelConfig& config) {

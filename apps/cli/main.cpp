@@ -116,6 +116,8 @@ int run(int argc, char** argv) {
   add_dump(program, action);
   add_perplexity(program, action);
   add_info(program, action);
+  add_convert(program, action);
+  add_quantize(program, action);
   add_bench(program, action);
   add_completion(program, action);
   for (CLI::App* verb : program.get_subcommands({})) {

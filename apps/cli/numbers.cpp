@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cmath>
 #include <optional>
@@ -87,6 +88,20 @@ CLI::Validator one_of(std::vector<std::string> words) {
 CLI::Validator not_empty(std::string what) {
   return validator(
       [what = std::move(what)](std::string& text) -> std::string { return text.empty() ? refuse(what, text) : ""; });
+}
+
+std::size_t parse_bytes(std::string_view text, std::string_view flag) {
+  constexpr std::array<std::pair<std::string_view, double>, 8> kUnits = {
+      {{"", 1}, {"B", 1}, {"KB", 1e3}, {"MB", 1e6}, {"GB", 1e9}, {"KiB", 0x1p10}, {"MiB", 0x1p20}, {"GiB", 0x1p30}}};
+  const std::size_t digits = std::min(text.find_first_not_of("0123456789."), text.size());
+  const auto value = parse<double>(text.substr(0, digits));
+  const auto unit =
+      std::find_if(kUnits.begin(), kUnits.end(), [&](const auto& known) { return known.first == text.substr(digits); });
+  const double bytes = value && unit != kUnits.end() ? *value * unit->second : 0;
+  if (!(bytes >= 1 && bytes <= 1e18)) {
+    fail(ErrorCode::invalid_argument, flag, "expected a size as in 500MB or 5GiB but got '", text, "'");
+  }
+  return static_cast<std::size_t>(bytes);
 }
 
 std::vector<TokenId> parse_token_ids(std::string_view text, std::string_view flag) {

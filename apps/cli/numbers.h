@@ -30,6 +30,9 @@ CLI::Validator one_of(std::vector<std::string> words);
 /// `what` ("a name") and not nothing: an unset shell variable must not mean the default.
 CLI::Validator not_empty(std::string what);
 
+/// "5GB", "512MiB", "1000000" -> bytes, at least 1. Errors: invalid_argument naming `flag`.
+std::size_t parse_bytes(std::string_view text, std::string_view flag);
+
 /// "0,17,4" -> ids. Errors: invalid_argument naming `flag` and the part that is not an id.
 std::vector<TokenId> parse_token_ids(std::string_view text, std::string_view flag);
 

@@ -17,6 +17,8 @@ void add_detokenize(CLI::App& program, Action& action);
 void add_dump(CLI::App& program, Action& action);
 void add_perplexity(CLI::App& program, Action& action);
 void add_info(CLI::App& program, Action& action);
+void add_convert(CLI::App& program, Action& action);
+void add_quantize(CLI::App& program, Action& action);
 void add_bench(CLI::App& program, Action& action);
 void add_completion(CLI::App& program, Action& action);
 

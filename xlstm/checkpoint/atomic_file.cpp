@@ -4,27 +4,17 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cerrno>
 #include <cstring>
-#include <string>
 #include <system_error>
 
 #include "xlstm/checkpoint/refuse.h"
+#include "xlstm/checkpoint/temporary_name.h"
 
 namespace xlstm::checkpoint {
 namespace {
 
-std::filesystem::path directory_of(const std::filesystem::path& path) {
-  return path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
-}
-
-// Unique among the writers of this machine.
-std::filesystem::path temporary_name(const std::filesystem::path& path) {
-  static std::atomic<unsigned> counter{0};
-  return directory_of(path) /
-         ('.' + path.filename().string() + '.' + std::to_string(::getpid()) + '.' + std::to_string(counter++) + ".tmp");
-}
+constexpr std::size_t kMaxWrite = std::size_t{1} << 30;  // Linux writes at most 2 GiB - 4 KiB at once
 
 }  // namespace
 
@@ -46,12 +36,17 @@ AtomicFile::~AtomicFile() {
 }
 
 void AtomicFile::write(std::span<const std::byte> bytes) {
-  constexpr std::size_t kMaxWrite = std::size_t{1} << 30;  // Linux writes at most 2 GiB - 4 KiB at once
+  write_at(end_, bytes);
+  end_ += bytes.size();
+}
+
+void AtomicFile::write_at(std::size_t offset, std::span<const std::byte> bytes) {
   while (!bytes.empty()) {
-    const ssize_t written = ::write(fd_, bytes.data(), std::min(bytes.size(), kMaxWrite));
+    const ssize_t written = ::pwrite(fd_, bytes.data(), std::min(bytes.size(), kMaxWrite), static_cast<off_t>(offset));
     if (written < 0 && errno == EINTR) continue;
     if (written <= 0) fail_with_errno(ErrorCode::internal, "write");
     bytes = bytes.subspan(static_cast<std::size_t>(written));
+    offset += static_cast<std::size_t>(written);
   }
 }
 
@@ -60,11 +55,7 @@ void AtomicFile::commit() {
   if (::rename(temporary_.c_str(), path_.c_str()) != 0) fail_with_errno(ErrorCode::internal, "rename into place");
   ::close(fd_);
   fd_ = -1;
-  // The rename itself is durable once the directory is; a file system that cannot sync one has still renamed.
-  const int directory = ::open(directory_of(path_).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (directory < 0) return;
-  ::fsync(directory);
-  ::close(directory);
+  sync_directory(directory_of(path_));
 }
 
 void AtomicFile::fail_with_errno(ErrorCode code, const char* action) const {

@@ -20,7 +20,10 @@ class AtomicFile {
   AtomicFile(const AtomicFile&) = delete;
   AtomicFile& operator=(const AtomicFile&) = delete;
 
+  /// After what was written before.
   void write(std::span<const std::byte> bytes);
+  /// From byte `offset` of the file on. Thread-safe for parts that do not overlap.
+  void write_at(std::size_t offset, std::span<const std::byte> bytes);
   void commit();
 
  private:
@@ -29,6 +32,7 @@ class AtomicFile {
   std::filesystem::path path_;
   std::filesystem::path temporary_;
   int fd_ = -1;
+  std::size_t end_ = 0;  // of what write() has written
 };
 
 }  // namespace xlstm::checkpoint

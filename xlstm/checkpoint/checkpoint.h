@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -26,6 +27,9 @@ class FileSource {
   virtual std::optional<Bytes> open(const std::string& name) const = 0;
   /// For messages: the directory, or "embedded model".
   virtual std::string description() const = 0;
+  /// Bytes of an opened file are not needed for now: the memory that holds them may go, they can still be read. Does
+  /// nothing for other bytes. Thread-safe.
+  virtual void release(std::span<const std::byte> bytes) const { static_cast<void>(bytes); }
 };
 /// Errors: not_found when it does not exist or is not a directory.
 std::unique_ptr<FileSource> open_directory(const std::filesystem::path& directory);

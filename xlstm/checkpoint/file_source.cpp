@@ -1,3 +1,5 @@
+#include <algorithm>
+#include <mutex>
 #include <utility>
 
 #include "xlstm/checkpoint/checkpoint.h"
@@ -16,13 +18,30 @@ class Directory : public FileSource {
     const fs::path path = path_ / name;
     std::error_code error;
     if (fs::status(path, error).type() == fs::file_type::not_found) return std::nullopt;
-    return map_file(path);
+    Bytes bytes = map_file(path);
+    const std::lock_guard lock(mutex_);
+    mapped_.push_back(bytes.data);
+    return bytes;
   }
 
   std::string description() const override { return path_.string(); }
 
+  void release(std::span<const std::byte> bytes) const override {
+    if (is_mapped(bytes)) release_pages(bytes);
+  }
+
  private:
+  // Tensors that had to be copied lie elsewhere, and what is told of their memory would be lost.
+  bool is_mapped(std::span<const std::byte> bytes) const {
+    const std::lock_guard lock(mutex_);
+    return std::any_of(mapped_.begin(), mapped_.end(), [&](std::span<const std::byte> file) {
+      return bytes.data() >= file.data() && bytes.data() + bytes.size() <= file.data() + file.size();
+    });
+  }
+
   fs::path path_;
+  mutable std::mutex mutex_;
+  mutable std::vector<std::span<const std::byte>> mapped_;
 };
 
 class MemorySource : public FileSource {

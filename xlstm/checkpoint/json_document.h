@@ -23,4 +23,8 @@ std::string describe(const nlohmann::json::exception& error);
 /// YAML 1.1. Refused besides: anchors, aliases, tags, several documents.
 nlohmann::json parse_yaml(std::span<const std::byte> text, const std::string& file);
 
+/// A tree as one YAML document that parse_yaml, and any reader of YAML 1.1, reads back as the same tree: a line for
+/// each key of the root.
+std::string dump_yaml(const nlohmann::json& root);
+
 }  // namespace xlstm::checkpoint

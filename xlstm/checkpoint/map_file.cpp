@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdint>
 #include <cstring>
 
 #include "xlstm/checkpoint/refuse.h"
@@ -46,6 +47,13 @@ Bytes map_file(const std::filesystem::path& path) {
     refuse(ErrorCode::overloaded, path.string(), "expected to map ", size, " bytes but got: ", std::strerror(errno));
   std::shared_ptr<const void> owner(data, [size](void* mapped) { ::munmap(mapped, size); });
   return {{static_cast<const std::byte*>(data), size}, std::move(owner)};
+}
+
+void release_pages(std::span<const std::byte> bytes) noexcept {
+  const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
+  const auto begin = (reinterpret_cast<std::uintptr_t>(bytes.data()) + page - 1) / page * page;
+  const auto end = reinterpret_cast<std::uintptr_t>(bytes.data() + bytes.size()) / page * page;
+  if (begin < end) ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
 }
 
 }  // namespace xlstm::checkpoint

@@ -1,6 +1,7 @@
 // The safetensors format: mapped and checked on reading, written whole or not at all.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <filesystem>
 #include <map>
@@ -12,6 +13,7 @@
 #include <vector>
 
 #include "xlstm/base/tensor_view.h"
+#include "xlstm/checkpoint/atomic_file.h"
 #include "xlstm/checkpoint/available_memory.h"
 
 namespace xlstm::checkpoint {
@@ -26,6 +28,10 @@ struct Bytes {
 /// replacing it by rename is safe. Errors: not_found (cannot open), corrupt_file (a directory, a device, a pipe),
 /// overloaded (cannot map).
 Bytes map_file(const std::filesystem::path& path);
+
+/// Lets go of the memory behind all whole pages of a part of a mapped file; they are read again when they are used.
+/// REQUIRES: bytes that map_file has mapped and that are mapped still.
+void release_pages(std::span<const std::byte> bytes) noexcept;
 
 /// Largest header accepted, in bytes (the format's own limit).
 inline constexpr std::size_t kMaxHeaderBytes = 100'000'000;
@@ -50,6 +56,23 @@ SafetensorsFile parse_safetensors(
     Bytes bytes, const std::string& file_name,
     const AvailableMemory& available = [] { return available_memory_bytes(); });
 SafetensorsFile open_safetensors(const std::filesystem::path& path);
+
+/// A file written piece by piece: the header when it is made, then the data of its tensors in any order.
+class SafetensorsWriter {
+ public:
+  /// Tensors in the order given; their data is not looked at. Errors: those of write_safetensors.
+  SafetensorsWriter(const std::filesystem::path& path, std::span<const TensorView> tensors,
+                    const std::map<std::string, std::string>& metadata);
+  /// Bytes of tensor `index` from byte `offset` of it on. Thread-safe for parts that do not overlap.
+  void write(std::size_t index, std::size_t offset, std::span<const std::byte> bytes);
+  /// REQUIRES: every byte was written once.
+  void commit();
+
+ private:
+  AtomicFile file_;
+  std::vector<std::size_t> begin_;  // of each tensor in the file, and the end
+  std::atomic<std::size_t> left_{0};
+};
 
 /// Writes tensors in the order given (data 64-byte aligned in the file by header padding), fsync, then renames into
 /// place. Errors: invalid_argument (a name that is duplicate, too long or not UTF-8), those of AtomicFile; the old

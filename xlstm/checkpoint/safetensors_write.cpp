@@ -58,15 +58,34 @@ std::string make_header(const std::string& path, std::span<const TensorView> ten
 
 }  // namespace
 
-void write_safetensors(const std::filesystem::path& path, std::span<const TensorView> tensors,
-                       const std::map<std::string, std::string>& metadata) {
+SafetensorsWriter::SafetensorsWriter(const std::filesystem::path& path, std::span<const TensorView> tensors,
+                                     const std::map<std::string, std::string>& metadata)
+    : file_(path) {
   const std::string header = make_header(path.string(), tensors, metadata);
   std::array<std::byte, 8> length = {};
   for (std::size_t i = 0; i < length.size(); ++i) length[i] = static_cast<std::byte>(header.size() >> (8 * i));
-  AtomicFile file(path);
-  file.write(length);
-  file.write(std::as_bytes(std::span(header)));
-  for (const TensorView& tensor : tensors) file.write({tensor.data, tensor.nbytes()});
+  file_.write(length);
+  file_.write(std::as_bytes(std::span(header)));
+  begin_ = {length.size() + header.size()};
+  for (const TensorView& tensor : tensors) begin_.push_back(begin_.back() + tensor.nbytes());
+  left_ = begin_.back() - begin_.front();
+}
+
+void SafetensorsWriter::write(std::size_t index, std::size_t offset, std::span<const std::byte> bytes) {
+  XLSTM_CHECK(begin_.at(index) + offset + bytes.size() <= begin_.at(index + 1));
+  file_.write_at(begin_[index] + offset, bytes);
+  left_ -= bytes.size();
+}
+
+void SafetensorsWriter::commit() {
+  XLSTM_CHECK(left_ == 0);
+  file_.commit();
+}
+
+void write_safetensors(const std::filesystem::path& path, std::span<const TensorView> tensors,
+                       const std::map<std::string, std::string>& metadata) {
+  SafetensorsWriter file(path, tensors, metadata);
+  for (std::size_t i = 0; i < tensors.size(); ++i) file.write(i, 0, {tensors[i].data, tensors[i].nbytes()});
   file.commit();
 }
 

@@ -5,6 +5,7 @@
 
 #include "xlstm/checkpoint/json_document.h"
 #include "xlstm/checkpoint/refuse.h"
+#include "xlstm/checkpoint/shard_plan.h"
 
 namespace xlstm::checkpoint {
 namespace {
@@ -12,7 +13,6 @@ namespace {
 using nlohmann::json;
 
 constexpr const char* kSingleFile = "model.safetensors";
-constexpr const char* kIndexFile = "model.safetensors.index.json";
 
 using WeightMap = std::map<std::string, std::string>;  // tensor -> file
 
@@ -77,7 +77,7 @@ void check_against_index(const SafetensorsFile& file, const std::string& name, c
 }
 
 Shards read_indexed(const FileSource& files, const Bytes& index_bytes, const AvailableMemory& available) {
-  const std::string index = display_name(files, kIndexFile);
+  const std::string index = display_name(files, kIndexName);
   const WeightMap weights = parse_index(index_bytes, index);
   std::map<std::string, std::string> first_tensor;  // of each file, for the message
   for (const auto& [tensor, name] : weights) first_tensor.emplace(name, tensor);
@@ -102,7 +102,7 @@ Shards read_numbered(const FileSource& files, const AvailableMemory& available) 
     const std::string name = "model_" + std::to_string(i) + ".safetensors";
     std::optional<Bytes> bytes = files.open(name);
     if (!bytes && i == 0) {
-      refuse(ErrorCode::not_found, files.description(), "expected ", kSingleFile, ", ", kIndexFile, " or ", name,
+      refuse(ErrorCode::not_found, files.description(), "expected ", kSingleFile, ", ", kIndexName, " or ", name,
              " but got none");
     }
     if (!bytes) return shards;
@@ -122,7 +122,7 @@ Shards read_shards(const FileSource& files, const AvailableMemory& available) {
     add_file(shards, parse_safetensors(std::move(*bytes), display, available), display);
     return shards;
   }
-  if (const std::optional<Bytes> index = files.open(kIndexFile)) return read_indexed(files, *index, available);
+  if (const std::optional<Bytes> index = files.open(kIndexName)) return read_indexed(files, *index, available);
   return read_numbered(files, available);
 }
 

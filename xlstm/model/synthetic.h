@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "xlstm/checkpoint/available_memory.h"
+#include "xlstm/checkpoint/shard_plan.h"
 #include "xlstm/model/model.h"
 
 namespace xlstm::model {
@@ -40,13 +41,10 @@ std::shared_ptr<const Model> make_synthetic(
     const SyntheticShape& shape, DType dtype, std::uint64_t seed,
     const checkpoint::AvailableMemory& available = [] { return checkpoint::available_memory_bytes(); });
 
-/// Files of at most this many bytes of tensors, unless one tensor is larger.
-inline constexpr std::size_t kMaxShardBytes = 5'000'000'000;
-
 /// Writes a large-architecture model as a Hugging Face checkpoint: config.json, model.safetensors or shards + index.
 /// The directory is made; files of the same names are replaced. Errors: unsupported (a network that this layout cannot
 /// express), invalid_argument (other weight files lie there and would be mixed in), those of checkpoint::AtomicFile.
 void write_huggingface(const Model& model, const std::filesystem::path& directory,
-                       std::size_t max_shard_bytes = kMaxShardBytes);
+                       std::size_t max_shard_bytes = checkpoint::kMaxShardBytes);
 
 }  // namespace xlstm::model

@@ -1,17 +1,17 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
-#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <deque>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <utility>
 
 #include "xlstm/base/error.h"
-#include "xlstm/checkpoint/atomic_file.h"
 #include "xlstm/checkpoint/safetensors.h"
+#include "xlstm/checkpoint/shard_plan.h"
 #include "xlstm/model/synthetic.h"
 
 namespace xlstm::model {
@@ -19,8 +19,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using nlohmann::json;
-
-constexpr const char* kIndexName = "model.safetensors.index.json";
 
 // Every tensor of a network under its Hugging Face name, in the order of evaluation.
 class Exporter {
@@ -160,46 +158,17 @@ json make_config_json(const Model& model) {
   return keys;
 }
 
-void write_json(const fs::path& path, const json& document) {
-  const std::string text = document.dump(2) + "\n";
-  checkpoint::AtomicFile file(path);
-  file.write(std::as_bytes(std::span(text)));
-  file.commit();
-}
-
-using Shard = std::span<const TensorView>;
-
-std::vector<Shard> make_shards(Shard tensors, std::size_t max_bytes) {
-  std::vector<Shard> shards;
-  std::size_t begin = 0, bytes = 0;
-  for (std::size_t i = 0; i < tensors.size(); ++i) {
-    if (i > begin && bytes + tensors[i].nbytes() > max_bytes) {
-      shards.push_back(tensors.subspan(begin, i - begin));
-      begin = i;
-      bytes = 0;
-    }
-    bytes += tensors[i].nbytes();
-  }
-  shards.push_back(tensors.subspan(begin));
-  return shards;
-}
-
-std::vector<std::string> shard_names(std::size_t count) {
-  if (count == 1) return {"model.safetensors"};
-  std::vector<std::string> names;
-  for (std::size_t i = 1; i <= count; ++i) {
-    std::array<char, 64> name{};
-    std::snprintf(name.data(), name.size(), "model-%05zu-of-%05zu.safetensors", i, count);
-    names.emplace_back(name.data());
-  }
-  return names;
+std::vector<std::size_t> bytes_of(const std::vector<TensorView>& tensors) {
+  std::vector<std::size_t> bytes;
+  for (const TensorView& tensor : tensors) bytes.push_back(tensor.nbytes());
+  return bytes;
 }
 
 // Weights of another model beside ours would be read with them, or instead of them.
 void refuse_other_weights(const fs::path& directory, const std::vector<std::string>& names) {
   for (const auto& entry : fs::directory_iterator(directory)) {
     const std::string name = entry.path().filename().string();
-    const bool is_weights = name.ends_with(".safetensors") || (name == kIndexName && names.size() == 1);
+    const bool is_weights = name.ends_with(".safetensors") || (name == checkpoint::kIndexName && names.size() == 1);
     if (is_weights && std::find(names.begin(), names.end(), name) == names.end()) {
       fail(ErrorCode::invalid_argument, directory.string(), "expected a directory without other weights but got ",
            name);
@@ -224,27 +193,31 @@ void check_expressible(const Model& model) {
 void write_huggingface(const Model& model, const fs::path& directory, std::size_t max_shard_bytes) {
   check_expressible(model);
   const Exporter exporter(model);
-  const std::vector<Shard> shards = make_shards(exporter.tensors(), max_shard_bytes);
-  const std::vector<std::string> names = shard_names(shards.size());
+  const std::vector<TensorView>& tensors = exporter.tensors();
+  const std::vector<std::size_t> ends = checkpoint::cut_into_shards(bytes_of(tensors), max_shard_bytes);
+  const std::vector<std::string> names = checkpoint::shard_names(ends.size());
   std::error_code error;
   fs::create_directories(directory, error);
   if (error)
     fail(ErrorCode::internal, directory.string(), "expected to create the directory but got: ", error.message());
   refuse_other_weights(directory, names);
 
-  json weight_map = json::object();
-  std::size_t total = 0;
-  for (std::size_t i = 0; i < shards.size(); ++i) {
-    checkpoint::write_safetensors(directory / names[i], shards[i], {{"format", "pt"}});
-    for (const TensorView& tensor : shards[i]) {
+  std::map<std::string, std::string> weight_map;
+  std::size_t total = 0, begin = 0;
+  for (std::size_t i = 0; i < ends.size(); ++i) {
+    std::vector<TensorView> shard(tensors.begin() + static_cast<std::ptrdiff_t>(begin),
+                                  tensors.begin() + static_cast<std::ptrdiff_t>(ends[i]));
+    checkpoint::order_for_alignment(shard);
+    checkpoint::write_safetensors(directory / names[i], shard, {{"format", "pt"}});
+    for (const TensorView& tensor : shard) {
       weight_map[tensor.name] = names[i];
       total += tensor.nbytes();
     }
+    begin = ends[i];
   }
-  if (shards.size() > 1) {
-    write_json(directory / kIndexName, {{"metadata", {{"total_size", total}}}, {"weight_map", weight_map}});
-  }
-  write_json(directory / "config.json", make_config_json(model));  // last: without it the directory is no checkpoint
+  if (ends.size() > 1) checkpoint::write_index(directory, weight_map, total);
+  // Last: without it the directory is no checkpoint.
+  checkpoint::write_text(directory / "config.json", make_config_json(model).dump(2) + "\n");
 }
 
 }  // namespace xlstm::model

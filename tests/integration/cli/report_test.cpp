@@ -178,7 +178,8 @@ TEST(Completion, ScriptsAreValidAndNameEveryVerbAndFlag) {
     const Outcome outcome = run({"completion", shell});
     EXPECT_EQ(outcome.exit_code, 0);
     const std::string dashes = shell == "fish" ? "-l " : "--";
-    for (const char* word : {"generate", "perplexity", "prompt-file", "logit-bias", "synthetic", "no-bos"}) {
+    for (const char* word :
+         {"generate", "perplexity", "quantize", "prompt-file", "logit-bias", "synthetic", "no-bos", "max-shard-size"}) {
       EXPECT_NE(outcome.out.find(word), std::string::npos) << shell << ' ' << word;
     }
     const std::string file = (scratch / shell).string();
@@ -207,6 +208,8 @@ TEST(Completion, WorksInBash) {
   EXPECT_EQ(complete_in_bash(scratch / "xlstm.bash", "xlstm perplexity --no"), "--no-bos\n");
   EXPECT_EQ(complete_in_bash(scratch / "xlstm.bash", "xlstm bench --dtype b"), "bfloat16\n");
   EXPECT_EQ(complete_in_bash(scratch / "xlstm.bash", "xlstm completion f"), "fish\n");
+  EXPECT_EQ(complete_in_bash(scratch / "xlstm.bash", "xlstm convert --layout p"), "package\n");
+  EXPECT_EQ(complete_in_bash(scratch / "xlstm.bash", "xlstm quantize --group-size 1"), "128\n");
 }
 
 }  // namespace

@@ -20,8 +20,8 @@ struct Misuse {
   int exit_code = 2;
 };
 
-const std::vector<std::string> kVerbs = {"generate",   "chat", "tokenize", "detokenize", "dump",
-                                         "perplexity", "info", "bench",    "completion"};
+const std::vector<std::string> kVerbs = {"generate", "chat",    "tokenize", "detokenize", "dump",      "perplexity",
+                                         "info",     "convert", "quantize", "bench",      "completion"};
 
 std::string name_of(const Arguments& arguments) {
   std::string text;
@@ -68,6 +68,9 @@ INSTANTIATE_TEST_SUITE_P(
                     Misuse{{"generate", "--prompt", "x", "--model", ""}, {"--model", "expected"}},
                     Misuse{{"dump", "--tokens", "1"}, {"--output: expected a value but got none"}},
                     Misuse{{"perplexity"}, {"--file: expected a value but got none"}},
+                    Misuse{{"convert", "--dtype", "float16"}, {"--output: expected a value but got none"}},
+                    Misuse{{"quantize"}, {"--output: expected a value but got none"}},
+                    Misuse{{"quantize", "--output", ""}, {"--output: expected a name"}},
                     Misuse{{"completion"}, {"SHELL: expected a value but got none"}},
                     Misuse{{"completion", "tcsh"}, {"bash, zsh, fish", "'tcsh'"}},
                     Misuse{{"--config", "no-such-file.toml", "info"},
@@ -111,6 +114,16 @@ INSTANTIATE_TEST_SUITE_P(
         Misuse{{"generate", "--prompt-ids", "1,-2"}, {"--prompt-ids", "'-2'"}},
         Misuse{{"generate", "--prompt-ids", "4096"}, {"expected an id from 0 to 4095 but got 4096"}},
         Misuse{{"dump", "--tokens", "0;1", "--output", "x"}, {"--tokens", "'0;1'"}},
+        Misuse{{"convert", "--output", "x", "--dtype", "int8"}, {"--dtype", "bfloat16", "'int8'"}},
+        Misuse{{"convert", "--output", "x", "--layout", "gguf"}, {"--layout", "hf, package", "'gguf'"}},
+        Misuse{{"convert", "--output", "x", "--max-shard-size", "5XB"}, {"--max-shard-size", "500MB", "'5XB'"}},
+        Misuse{{"convert", "--output", "x", "--max-shard-size", "0"}, {"--max-shard-size", "'0'"}},
+        Misuse{{"convert", "--output", "x", "--max-shard-size", "-1GB"}, {"--max-shard-size", "'-1GB'"}},
+        Misuse{{"quantize", "--output", "x", "--bits", "3"}, {"--bits", "one of 4, 8", "'3'"}},
+        Misuse{{"quantize", "--output", "x", "--group-size", "16"}, {"--group-size", "32, 64, 128", "'16'"}},
+        Misuse{{"quantize", "--output", "x", "--keep", "heads"}, {"--keep", "head, embeddings and gates", "'heads'"}},
+        Misuse{{"quantize", "--output", "x", "--keep", "head,"}, {"--keep", "''"}},
+        Misuse{{"quantize", "--output", "x", "--scale-dtype", "int8"}, {"--scale-dtype", "float16", "'int8'"}},
         Misuse{{"bench", "--batch", "0"}, {"--batch", "from 1"}},
         Misuse{{"bench", "--repeats", "0"}, {"--repeats", "from 1"}},
         Misuse{{"bench", "--synthetic", "8b"}, {"--synthetic", "1.3b", "'8b'"}},
@@ -135,6 +148,8 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(Misuse{{"info", "--model", "no/such/model"}, {"no/such/model"}, 3},
                     Misuse{{"generate", "--prompt", "x", "--model", "no/such/model"}, {"no/such/model"}, 3},
                     Misuse{{"chat", "--model", "no/such/model"}, {"no/such/model"}, 3},
+                    Misuse{{"convert", "--model", "no/such/model", "--output", "x"}, {"no/such/model"}, 3},
+                    Misuse{{"quantize", "--model", "no/such/model", "--output", "x"}, {"no/such/model"}, 3},
                     Misuse{{"tokenize", "--model", "no/such/model"}, {"no/such/model"}, 3},
                     Misuse{{"tokenize", "--tokenizer", "no/such/tokenizer.json"}, {"no/such/tokenizer.json"}, 3},
                     Misuse{{"perplexity", "--file", "no-such-file"}, {"no-such-file"}, 3},

@@ -101,5 +101,32 @@ TEST(ParseJson, TheSameKeyIsAllowedInDifferentObjectsOnly) {
             std::string::npos);
 }
 
+TEST(DumpYaml, IsReadBackAsTheSameTree) {
+  const json tree = {{"integer", 64},
+                     {"negative", -3},
+                     {"whole_float", 15.0},
+                     {"small", 1e-6},
+                     {"large", 1.5e30},
+                     {"truth", true},
+                     {"nothing", nullptr},
+                     {"text", "chunkwise--triton_xl_chunk"},
+                     {"looks_like_a_number", "64"},
+                     {"looks_like_truth", "yes"},
+                     {"hostile", "a: b # c\n\"'\\ \u00e9 \x7f"},
+                     {"no", "a word of YAML"},
+                     {"12", "a number"},
+                     {"", "nothing"},
+                     {"a.b: c", {{"x", {1, 2.5, "three", {{"deep", nullptr}}}}, {"y", json::array()}}},
+                     {"empty", json::object()}};
+  const std::string text = dump_yaml(tree);
+  EXPECT_EQ(from_yaml(text), tree) << text;
+}
+
+// PyYAML, like YAML 1.1, takes 1e-06 for a text.
+TEST(DumpYaml, NumbersHaveAPoint) {
+  EXPECT_EQ(dump_yaml({{"eps", 1e-6}}), "eps: 1.0e-06\n");
+  EXPECT_EQ(dump_yaml({{"cap", 15.0}, {"heads", 4}}), "cap: 15.0\nheads: 4\n");
+}
+
 }  // namespace
 }  // namespace xlstm::checkpoint

@@ -1,6 +1,8 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
+#include <cstddef>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -92,6 +94,20 @@ TEST(ReadCheckpoint, ReadsHowLayersAreQuantised) {
   EXPECT_FALSE(read_good("wide").quantization.has_value());
   EXPECT_EQ(read_good("wide_int4_package").quantization->format, (config::AffineFormat{4, 32}));
   EXPECT_EQ(read_good("research_wide_int4").quantization->format, (config::AffineFormat{4, 32}));
+}
+
+// Whatever is released is there again when it is looked at, mapped or not.
+TEST(OpenDirectory, ReleasedBytesAreReadAgain) {
+  const auto directory = open_directory(fs::path(XLSTM_SOURCE_DIR) / "models/bard-8m");
+  const Checkpoint checkpoint = read_checkpoint(*directory);
+  for (const auto& [name, tensor] : checkpoint.tensors) {
+    const std::vector<std::byte> before(tensor.data, tensor.data + tensor.nbytes());
+    directory->release({tensor.data, tensor.nbytes()});
+    ASSERT_TRUE(std::equal(before.begin(), before.end(), tensor.data)) << name;
+  }
+  std::vector<std::byte> own(1 << 20, std::byte{7});
+  directory->release(own);
+  EXPECT_EQ(std::count(own.begin(), own.end(), std::byte{7}), 1 << 20);
 }
 
 TEST(OpenDirectory, NeedsADirectory) {

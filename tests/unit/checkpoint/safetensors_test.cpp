@@ -115,6 +115,22 @@ RC_GTEST_PROP(Safetensors, AnyBytesSurviveARoundTrip, (const std::vector<std::ui
   RC_ASSERT(std::vector<std::uint8_t>(data, data + bytes.size()) == bytes);
 }
 
+TEST_F(SafetensorsTest, PiecesMayBeWrittenInAnyOrder) {
+  const std::vector<float> first = {1, 2, 3}, second = {4, 5};
+  const std::vector<TensorView> tensors = {tensor("a", DType::float32, {3}, first.data()),
+                                           tensor("b", DType::float32, {2}, second.data())};
+  write_safetensors(path("whole"), tensors, {{"format", "pt"}});
+  SafetensorsWriter writer(path("pieces"), tensors, {{"format", "pt"}});
+  writer.write(1, 4, std::as_bytes(std::span(second).subspan(1)));
+  writer.write(0, 0, std::as_bytes(std::span(first).first(2)));
+  writer.write(1, 0, std::as_bytes(std::span(second).first(1)));
+  EXPECT_THROW(writer.commit(), Error);
+  EXPECT_THROW(writer.write(0, 8, std::as_bytes(std::span(first))), Error);  // into the next tensor
+  writer.write(0, 8, std::as_bytes(std::span(first).subspan(2)));
+  writer.commit();
+  EXPECT_EQ(contents(path("pieces")), contents(path("whole")));
+}
+
 TEST_F(SafetensorsTest, NamesThatCannotBeWrittenAreRefusedAndNothingIsLeft) {
   const float value = 1;
   const TensorView one = tensor("x", DType::float32, {1}, &value);

@@ -1,0 +1,140 @@
+// xlstm quantize: weights of 4 or 8 bits in MLX's format.
+#include "xlstm/quantize/quantize.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cctype>
+#include <map>
+#include <memory>
+#include <utility>
+
+#include "apps/cli/checkpoint_flags.h"
+#include "apps/cli/numbers.h"
+#include "apps/cli/standard_output.h"
+#include "apps/cli/verbs.h"
+#include "xlstm/base/error.h"
+
+namespace xlstm::cli {
+namespace {
+
+using nlohmann::ordered_json;
+
+struct Options {
+  CheckpointFlags checkpoint;
+  int bits = 4;
+  std::int64_t group_size = 64;
+  std::string keep = "gates";
+  std::string scale_dtype = "bfloat16";
+};
+
+void read_keep(const std::string& text, quantize::QuantizeOptions& options) {
+  for (std::size_t begin = 0; begin <= text.size();) {
+    const std::size_t end = std::min(text.find(',', begin), text.size());
+    const std::string word = text.substr(begin, end - begin);
+    if (word == "head") options.keep_head = true;
+    if (word == "embeddings") options.keep_embeddings = true;
+    if (word != "head" && word != "embeddings" && word != "gates") {
+      fail(ErrorCode::invalid_argument, "--keep", "expected head, embeddings and gates as in head,gates but got '",
+           word, "'");
+    }
+    begin = end + 1;
+  }
+}
+
+/// "backbone.blocks.3.ffn" -> "backbone.blocks.*.ffn".
+std::string without_indices(const std::string& name) {
+  std::string pattern;
+  for (std::size_t i = 0; i < name.size(); ++i) {
+    const bool digit = std::isdigit(static_cast<unsigned char>(name[i])) != 0;
+    const bool in_index = !pattern.empty() && (pattern.back() == '.' || (pattern.ends_with(".*") && digit));
+    if (!digit || !in_index) {
+      pattern += name[i];
+    } else if (pattern.back() != '*') {
+      pattern += '*';
+    }
+  }
+  return pattern;
+}
+
+/// A line for each kind of tensor that is in every block, and for each other one.
+std::string kept_lines(const std::vector<quantize::Kept>& kept) {
+  std::vector<std::pair<std::string, std::string>> order;
+  std::map<std::pair<std::string, std::string>, int> counts;
+  for (const quantize::Kept& tensor : kept) {
+    const auto key = std::pair(without_indices(tensor.tensor), tensor.reason);
+    if (counts[key]++ == 0) order.push_back(key);
+  }
+  std::string text;
+  for (const auto& key : order) {
+    const int count = counts[key];
+    text +=
+        fmt::format("not quantised: {}{} ({})\n", key.first, count > 1 ? fmt::format(" x {}", count) : "", key.second);
+  }
+  return text;
+}
+
+ordered_json kept_json(const std::vector<quantize::Kept>& kept) {
+  ordered_json list = ordered_json::array();
+  for (const quantize::Kept& tensor : kept) list.push_back({{"tensor", tensor.tensor}, {"reason", tensor.reason}});
+  return list;
+}
+
+int run(const Options& options) {
+  quantize::QuantizeOptions quantize;
+  quantize.output = options.checkpoint.output;
+  quantize.format = {options.bits, options.group_size};
+  quantize.scale_dtype = dtype_from_name(options.scale_dtype);
+  quantize.max_shard_bytes = parse_bytes(options.checkpoint.max_shard_size, "--max-shard-size");
+  read_keep(options.keep, quantize);
+  const auto files = open_model(options.checkpoint);
+  quantize::QuantizeReport report;
+  with_progress("quantising", [&](const quantize::Callbacks& callbacks) {
+    report = quantize::quantize(*files, quantize, callbacks);
+  });
+  if (options.checkpoint.json) {
+    ordered_json json = to_json(options.checkpoint, report);
+    json["not_quantized"] = kept_json(report.kept);
+    print(json.dump() + "\n");
+  } else {
+    say(kept_lines(report.kept));
+    print(to_text(options.checkpoint, report));
+  }
+  flush_output();
+  return 0;
+}
+
+}  // namespace
+
+void add_quantize(CLI::App& program, Action& action) {
+  const auto options = std::make_shared<Options>();
+  CLI::App& verb =
+      *program.add_subcommand("quantize", "Write a model with weights of 4 or 8 bits (MLX's affine groups)");
+  verb.add_option("--bits", options->bits, "Of a weight")
+      ->type_name("4|8")
+      ->check(one_of({"4", "8"}))
+      ->capture_default_str();
+  verb.add_option("--group-size", options->group_size, "Neighbouring weights that share a scale and a bias")
+      ->type_name("32|64|128")
+      ->check(one_of({"32", "64", "128"}))
+      ->capture_default_str();
+  verb.add_option("--keep", options->keep,
+                  "What stays as it is: head, embeddings, gates, separated by commas; gates always do")
+      ->type_name("LIST")
+      ->capture_default_str();
+  verb.add_option("--scale-dtype", options->scale_dtype, "Of scales and biases")
+      ->type_name("bfloat16|float16|float32")
+      ->check(one_of({"bfloat16", "float16", "float32"}))
+      ->capture_default_str();
+  add_checkpoint_flags(verb, options->checkpoint);
+  verb.footer(
+      "The bits are those of mx::quantize: made from the weights in float32, scales and biases then rounded. What "
+      "stays as\n"
+      "it is, such as norms and matrices that the groups do not divide, is listed on standard error.\n"
+      "Examples:\n"
+      "  xlstm quantize --model DIR --bits 4 --output DIR-int4\n"
+      "  xlstm quantize --model DIR --bits 8 --group-size 32 --keep head,embeddings --output DIR-int8 --json");
+  verb.final_callback([options, &action] { action = [options] { return run(*options); }; });
+}
+
+}  // namespace xlstm::cli

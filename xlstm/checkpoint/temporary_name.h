@@ -1,0 +1,15 @@
+// What files and directories that appear whole or not at all have in common.
+#pragma once
+
+#include <filesystem>
+
+namespace xlstm::checkpoint {
+
+/// The directory that holds `path`.
+std::filesystem::path directory_of(const std::filesystem::path& path);
+/// A hidden name beside `path`, unique among the writers of this machine.
+std::filesystem::path temporary_name(const std::filesystem::path& path);
+/// Makes what was renamed in `directory` durable. A file system that cannot do that has still renamed.
+void sync_directory(const std::filesystem::path& directory) noexcept;
+
+}  // namespace xlstm::checkpoint
