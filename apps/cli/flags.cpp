@@ -60,6 +60,11 @@ void add_model_flags(CLI::App& verb, ModelFlags& flags) {
       ->transform(integer_between(0, kMostThreads))
       ->group("Model")
       ->capture_default_str();
+  verb.add_option("--state-dtype", flags.state_dtype, "What C of mLSTM layers is kept in between tokens")
+      ->type_name("float32|bfloat16")
+      ->check(one_of({"float32", "bfloat16"}))
+      ->group("Model")
+      ->capture_default_str();
   verb.add_flag("--check-weights", flags.check_weights, "Read every weight first and refuse NaN and infinity")
       ->group("Model");
 }
@@ -69,6 +74,7 @@ engine::LoadOptions load_options(const ModelFlags& flags) {
   options.model = flags.model;
   options.backend = flags.backend;
   options.num_threads = flags.num_threads;
+  options.state_dtype = dtype_from_name(flags.state_dtype);
   options.check_weights = flags.check_weights;
   return options;
 }
@@ -80,9 +86,10 @@ std::unique_ptr<engine::Engine> load_engine(const ModelFlags& flags) {
   const auto start = std::chrono::steady_clock::now();
   auto engine = engine::Engine::load(options);
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  log(LogLevel::info, fmt::format("loaded {} in {:.3f} s: {} parameters, {}, backend {}, {} threads", engine->source(),
-                                  seconds, engine->model().num_parameters, dtype_name(engine->model().dtype),
-                                  engine->backend().name(), engine->backend().num_threads()));
+  log(LogLevel::info,
+      fmt::format("loaded {} in {:.3f} s: {} parameters, {}, backend {}, {} threads, state {}", engine->source(),
+                  seconds, engine->model().num_parameters, dtype_name(engine->model().dtype), engine->backend().name(),
+                  engine->backend().num_threads(), dtype_name(engine->backend().state_dtype())));
   return engine;
 }
 

@@ -15,6 +15,7 @@ struct ModelFlags {
   std::string model;  // empty: the embedded model
   std::string backend = "cpu";
   int num_threads = 0;
+  std::string state_dtype = "float32";
   bool check_weights = false;
 };
 void add_model_flag(CLI::App& verb, ModelFlags& flags);

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "xlstm/base/dtype.h"
 #include "xlstm/base/token_id.h"
 #include "xlstm/model/model.h"
 
@@ -18,7 +19,8 @@ class State {
  public:
   virtual ~State() = default;
   virtual std::unique_ptr<State> clone() const = 0;
-  /// Copies the state out to / in from StateSpec::slot_size float32 values.
+  /// Copies the state out to / in from StateSpec::slot_size float32 values: out exactly, in with matrix memories
+  /// rounded to the backend's state_dtype().
   virtual void to_host(std::span<float> slot) const = 0;
   virtual void from_host(std::span<const float> slot) = 0;
 };
@@ -41,7 +43,8 @@ struct DecodeRow {
 };
 
 struct Options {
-  int num_threads = 0;  // 0: the cores this process may use
+  int num_threads = 0;                 // 0: the cores this process may use
+  DType state_dtype = DType::float32;  // of matrix memories (C of mLSTM layers): float32 or bfloat16
 };
 
 /// Runs one model. Rows of one call are independent: a row's logits and state have the same bits whatever else is
@@ -55,6 +58,9 @@ class Backend {
   virtual std::string_view name() const noexcept = 0;
   virtual const model::Model& model() const noexcept = 0;
   virtual int num_threads() const noexcept = 0;
+  /// What its states keep matrix memories in; the rest of a state and all arithmetic are float32. A narrower C is
+  /// rounded to nearest even after every decode step and every prefill segment.
+  virtual DType state_dtype() const noexcept { return DType::float32; }
   /// A fresh state: all zeros.
   virtual std::unique_ptr<State> make_state() = 0;
   virtual void prefill(std::span<const PrefillRow> rows) = 0;
@@ -64,7 +70,8 @@ class Backend {
 };
 
 /// name: "cpu", "mlx" (reference graph) or "mlx-cpu" (the CPU engine as one MLX primitive a call).
-/// Errors: invalid_argument for an unknown name, unsupported for one that was not built.
+/// Errors: invalid_argument for an unknown name or a state_dtype that no backend has, unsupported for a backend that
+/// was not built or that lacks the state_dtype.
 std::unique_ptr<Backend> make_backend(std::string_view name, std::shared_ptr<const model::Model> model,
                                       const Options& options);
 

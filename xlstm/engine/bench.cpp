@@ -208,7 +208,7 @@ class Run {
     BenchResult out;
     out.peak_rss_bytes = peak;
     out.weight_bytes = model.weight_bytes;
-    out.state_bytes_per_sequence = model.state_spec.nbytes();
+    out.state_bytes_per_sequence = engine_.state_nbytes();
     out.read_bandwidth_bytes_per_second = largest(bandwidths_);
     out.read_bandwidth_median_bytes_per_second = median(bandwidths_);
     out.float32_flops_per_second = largest(flops_);
@@ -222,7 +222,7 @@ class Run {
 
     const double steps_per_second = ratio(static_cast<double>(options_.decode_tokens), decode_time);
     out.decode_tokens_per_second = rows * steps_per_second;
-    out.decode_step_bytes = decode_step_bytes(model, options_.batch);
+    out.decode_step_bytes = decode_step_bytes(model, options_.batch, engine_.backend().state_dtype());
     out.decode_bandwidth_fraction =
         ratio(out.decode_step_bytes * steps_per_second, out.read_bandwidth_bytes_per_second);
     return out;
@@ -252,12 +252,12 @@ BenchResult run_bench(Engine& engine, const BenchOptions& options) {
   return Run(engine, options).run();
 }
 
-double decode_step_bytes(const model::Model& model, std::int64_t batch) {
+double decode_step_bytes(const model::Model& model, std::int64_t batch, DType state_dtype) {
   WeightCount count = count_blocks(model);
   count.add(model.lm_head);
   const auto embedding_row =
       static_cast<double>(model.config.embedding_dim) * static_cast<double>(dtype_size(model.embedding.weight.dtype));
-  const auto state = static_cast<double>(model.state_spec.nbytes());
+  const auto state = static_cast<double>(model.state_spec.nbytes(state_dtype));
   return count.bytes + static_cast<double>(batch) * (embedding_row + 2 * state);
 }
 

@@ -50,7 +50,7 @@ BenchResult run_bench(Engine& engine, const BenchOptions& options);
 
 /// Bytes that one decode step of `batch` rows must move: every weight but the embedding read once, and for each row one
 /// row of the embedding read, the state read and the state written.
-double decode_step_bytes(const model::Model& model, std::int64_t batch);
+double decode_step_bytes(const model::Model& model, std::int64_t batch, DType state_dtype = DType::float32);
 
 /// Floating-point operations that the prefill of one row of `tokens` executes: 2 a weight and token without the head,
 /// the head once, mLSTM cells by reference section 2.4 with phi = 1/2 and chunks as the CPU kernel makes them.

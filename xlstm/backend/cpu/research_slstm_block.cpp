@@ -129,7 +129,7 @@ void decode_block(const Pass& pass, const model::ResearchSlstmBlock& block, std:
   float* raw = pass.workspace.take(n * kGates * dim);
   float* rooms = pass.workspace.take(n * heads * kGates * width);
   pass.pool.parallel_for(n, [&](std::int64_t b) {
-    float* slot = batch.slots[static_cast<std::size_t>(b)];
+    const StateSlot& slot = batch.slots[static_cast<std::size_t>(b)];
     const float* x = a.natural + b * dim;
     const float* c = x;
     if (block.conv) {

@@ -20,6 +20,7 @@ class MlxCpuBackend : public Backend {
   std::string_view name() const noexcept override { return "mlx-cpu"; }
   const model::Model& model() const noexcept override { return cpu_->model(); }
   int num_threads() const noexcept override { return cpu_->num_threads(); }
+  DType state_dtype() const noexcept override { return cpu_->state_dtype(); }
   std::unique_ptr<State> make_state() override { return cpu_->make_state(); }
   std::size_t prefill_segment() const noexcept override { return cpu_->prefill_segment(); }
 
