@@ -134,6 +134,9 @@ INSTANTIATE_TEST_SUITE_P(
                     Misuse{{"perplexity", "--file", ""}, {"--file: expected a name"}},
                     Misuse{{"tokenize", "--tokenizer", "."}, {"tokenizer.json"}, 3},
                     Misuse{{"info", "--backend", "abacus"}, {"backend", "abacus"}},
+                    Misuse{{"info", "--state-dtype", "float16"}, {"--state-dtype", "float32, bfloat16", "'float16'"}},
+                    Misuse{{"info", "--state-dtype", ""}, {"--state-dtype", "bfloat16"}},
+                    Misuse{{"info", "--backend", "mlx", "--state-dtype", "bfloat16"}, {"mlx", "expected"}},
                     Misuse{{"dump", "--tokens", "0", "--output", "no/such/directory/x"}, {"no/such/directory/x"}, 3},
                     Misuse{{"dump", "--tokens", "0", "--output", "."}, {"a directory"}}),
     test_name);
