@@ -8,7 +8,6 @@
 #include "apps/cli/units.h"
 #include "apps/cli/version.h"
 #include "xlstm/base/error.h"
-#include "xlstm/engine/arithmetic.h"
 #include "xlstm/engine/machine.h"
 #include "xlstm/engine/statistics.h"
 
@@ -37,8 +36,8 @@ BenchRow subject_row(engine::Engine& engine) {
   return {{"model", engine.source()},
           {"parameters", engine.model().num_parameters},
           {"dtype", engine.model().weight_kinds.front().name()},
-          {"activation_dtype", engine::activation_dtype(engine)},
-          {"state_dtype", dtype_name(engine::state_dtype(engine))},
+          {"activation_dtype", engine.backend().activation_dtype()},
+          {"state_dtype", dtype_name(engine.backend().state_dtype())},
           {"backend", engine.backend().name()},
           {"threads", engine.backend().num_threads()},
           {"cpu_target", machine.cpu_target},
@@ -114,7 +113,7 @@ std::string run_text(engine::Engine& engine, const engine::BenchOptions& options
   const auto line = [&](const char* name, const std::string& value) { text += fmt::format("{:<12}{}\n", name, value); };
   line("model", fmt::format("{}, {} parameters, {} (activations {}, state {})", engine.source(),
                             human_count(engine.model().num_parameters), engine.model().weight_kinds.front().name(),
-                            engine::activation_dtype(engine), dtype_name(engine::state_dtype(engine))));
+                            engine.backend().activation_dtype(), dtype_name(engine.backend().state_dtype())));
   line("run", fmt::format("backend {}, {} threads, {}, batch {}, median of {}", engine.backend().name(),
                           engine.backend().num_threads(), engine::describe_machine().cpu_target, options.batch,
                           options.repeats));

@@ -13,7 +13,7 @@ constexpr std::size_t kMostPastBytes = std::size_t{1} << 30;
 }  // namespace
 
 void Conversation::remember() {
-  const std::size_t state_bytes = std::max<std::size_t>(engine_.model().state_spec.nbytes(), 1);
+  const std::size_t state_bytes = std::max<std::size_t>(engine_.state_nbytes(), 1);
   const std::size_t most = std::clamp<std::size_t>(kMostPastBytes / state_bytes, 1, kMostPastStates);
   if (past_.size() >= most) past_.erase(past_.begin());
   past_.push_back(session_.fork());

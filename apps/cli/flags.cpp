@@ -66,6 +66,11 @@ void add_model_flags(CLI::App& verb, ModelFlags& flags) {
       ->type_name("float32|bfloat16|int16|int8")
       ->check(one_of({"float32", "bfloat16", "int16", "int8"}))
       ->group("Model");
+  verb.add_option("--state-dtype", flags.state_dtype, "What C of mLSTM layers is kept in between tokens")
+      ->type_name("float32|bfloat16")
+      ->check(one_of({"float32", "bfloat16"}))
+      ->group("Model")
+      ->capture_default_str();
   verb.add_flag("--check-weights", flags.check_weights, "Read every weight first and refuse NaN and infinity")
       ->group("Model");
 }
@@ -76,6 +81,7 @@ engine::LoadOptions load_options(const ModelFlags& flags) {
   options.backend = flags.backend;
   options.num_threads = flags.num_threads;
   if (!flags.activation_dtype.empty()) options.activation_dtype = dtype_from_name(flags.activation_dtype);
+  options.state_dtype = dtype_from_name(flags.state_dtype);
   options.check_weights = flags.check_weights;
   return options;
 }
@@ -87,9 +93,12 @@ std::unique_ptr<engine::Engine> load_engine(const ModelFlags& flags) {
   const auto start = std::chrono::steady_clock::now();
   auto engine = engine::Engine::load(options);
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  log(LogLevel::info, fmt::format("loaded {} in {:.3f} s: {} parameters, {}, backend {}, {} threads", engine->source(),
-                                  seconds, engine->model().num_parameters, engine->model().weight_kinds.front().name(),
-                                  engine->backend().name(), engine->backend().num_threads()));
+  const model::Model& model = engine->model();
+  log(LogLevel::info,
+      fmt::format("loaded {} in {:.3f} s: {} parameters, {}, backend {}, {} threads, activations {}, state {}",
+                  engine->source(), seconds, model.num_parameters, model.weight_kinds.front().name(),
+                  engine->backend().name(), engine->backend().num_threads(), engine->backend().activation_dtype(),
+                  dtype_name(engine->backend().state_dtype())));
   return engine;
 }
 

@@ -16,6 +16,7 @@ struct ModelFlags {
   std::string backend = "cpu";
   int num_threads = 0;
   std::string activation_dtype;  // empty: by the weights
+  std::string state_dtype = "float32";
   bool check_weights = false;
 };
 void add_model_flag(CLI::App& verb, ModelFlags& flags);

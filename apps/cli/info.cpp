@@ -24,9 +24,9 @@ struct Options {
 };
 
 /// Weights, one state, and the logits of one position: less cannot run.
-std::size_t memory_needed(const model::Model& model) {
-  return model.weight_bytes + model.state_spec.nbytes() +
-         static_cast<std::size_t>(model.config.vocab_size) * sizeof(float);
+std::size_t memory_needed(const engine::Engine& engine) {
+  const model::Model& model = engine.model();
+  return model.weight_bytes + engine.state_nbytes() + static_cast<std::size_t>(model.config.vocab_size) * sizeof(float);
 }
 
 ordered_json describe_blocks(const config::ModelConfig& config) {
@@ -55,8 +55,9 @@ ordered_json describe_model(engine::Engine& engine) {
           {"tie_weights", config.tie_weights},
           {"weight_bytes", model.weight_bytes},
           {"mapped_bytes", model.mapped_bytes},
-          {"state_bytes_per_sequence", model.state_spec.nbytes()},
-          {"memory_needed_bytes", memory_needed(model)}};
+          {"state_dtype", dtype_name(engine.backend().state_dtype())},
+          {"state_bytes_per_sequence", engine.state_nbytes()},
+          {"memory_needed_bytes", memory_needed(engine)}};
 }
 
 ordered_json describe_text(const engine::Engine& engine) {
@@ -105,7 +106,8 @@ std::string model_lines(const ordered_json& info, const model::Model& model) {
                             config.embedding_dim, config.num_heads, config.qk_head_dim(), config.v_head_dim(),
                             text_of(info["ffn_dim"]), config.vocab_size));
   line("weights", fmt::format("{} ({} used where they lie in the file)", bytes("weight_bytes"), bytes("mapped_bytes")));
-  line("state", bytes("state_bytes_per_sequence") + " a sequence, whatever its length");
+  line("state", fmt::format("{} a sequence, whatever its length ({})", bytes("state_bytes_per_sequence"),
+                            text_of(info["state_dtype"])));
   line("memory needed", bytes("memory_needed_bytes"));
   return text;
 }

@@ -11,6 +11,7 @@
 #include "xlstm/base/huge_memory.h"
 #include "xlstm/kernels/cpu/gemv.h"
 #include "xlstm/kernels/cpu/mlstm_chunkwise.h"
+#include "xlstm/kernels/cpu/mlstm_step.h"
 #include "xlstm/kernels/cpu/panel_gemm.h"
 #include "xlstm/kernels/cpu/probe.h"
 
@@ -129,6 +130,37 @@ void mlstm_chunkwise(State& state) {
   state.counters["tokens"] = per_second(static_cast<double>(tokens * state.iterations()));
 }
 BENCHMARK(mlstm_chunkwise)->ArgName("qk")->Arg(32)->Arg(256);
+
+// A token in each of range(2) heads; range(0) is the dtype of C, range(1) the key width, the value is twice as wide.
+// Slices as the backend cuts them. bytes: C read and written.
+void mlstm_step(State& state) {
+  const auto dtype = static_cast<DType>(state.range(0));
+  const std::int64_t qk = state.range(1), v = 2 * qk, heads = state.range(2), slice = std::min<std::int64_t>(v, 128);
+  const AlignedFloats q = floats_of(qk), k = floats_of(qk), value = floats_of(v);
+  AlignedFloats h(static_cast<std::size_t>(v));
+  const std::int64_t size = qk * v;
+  const std::size_t bytes = static_cast<std::size_t>(heads * size) * dtype_size(dtype);
+  const auto memory = weights_of(bytes);
+  const kernels::MatrixMemory c(dtype, memory.get());
+  const kernels::MlstmGates gates = {0.999f, 0.5f, 0.0f};
+  for (auto _ : state) {
+    for (std::int64_t head = 0; head < heads; ++head) {
+      for (std::int64_t b = 0; b < v; b += slice) {
+        kernels::mlstm_step_slice(gates, q.data(), k.data(), value.data() + b, qk, slice, v, c + (head * size + b),
+                                  h.data() + b);
+      }
+    }
+    benchmark::ClobberMemory();
+  }
+  state.counters["bytes"] = per_second(2.0 * static_cast<double>(bytes) * static_cast<double>(state.iterations()));
+  state.counters["heads"] = per_second(static_cast<double>(heads * state.iterations()));
+}
+BENCHMARK(mlstm_step)
+    ->ArgNames({"dtype", "qk", "heads"})
+    ->Args({static_cast<int>(DType::float32), 32, 32})  // bard-8m: in the second-level cache
+    ->Args({static_cast<int>(DType::bfloat16), 32, 32})
+    ->Args({static_cast<int>(DType::float32), 256, 96})  // 1.3b: from memory
+    ->Args({static_cast<int>(DType::bfloat16), 256, 96});
 
 }  // namespace
 }  // namespace xlstm

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "xlstm/base/dtype.h"
 #include "xlstm/base/token_id.h"
 #include "xlstm/model/model.h"
 
@@ -21,7 +22,8 @@ class State {
  public:
   virtual ~State() = default;
   virtual std::unique_ptr<State> clone() const = 0;
-  /// Copies the state out to / in from StateSpec::slot_size float32 values.
+  /// Copies the state out to / in from StateSpec::slot_size float32 values: out exactly, in with matrix memories
+  /// rounded to the backend's state_dtype().
   virtual void to_host(std::span<float> slot) const = 0;
   virtual void from_host(std::span<const float> slot) = 0;
 };
@@ -44,7 +46,8 @@ struct DecodeRow {
 };
 
 struct Options {
-  int num_threads = 0;                    // 0: the cores this process may use
+  int num_threads = 0;                         // 0: the cores this process may use
+  DType state_dtype = DType::float32;          // of matrix memories (C of mLSTM layers): float32 or bfloat16
   std::optional<DType> activation_dtype = {};  // backend/activation_dtype.h has what none means
 };
 
@@ -61,6 +64,9 @@ class Backend {
   virtual int num_threads() const noexcept = 0;
   /// What activations are rounded to before products (activation_dtype_name).
   virtual std::string activation_dtype() const { return "float32"; }
+  /// What its states keep matrix memories in; the rest of a state and all arithmetic are float32. A narrower C is
+  /// rounded to nearest even after every decode step and every prefill segment.
+  virtual DType state_dtype() const noexcept { return DType::float32; }
   /// A fresh state: all zeros.
   virtual std::unique_ptr<State> make_state() = 0;
   virtual void prefill(std::span<const PrefillRow> rows) = 0;
@@ -72,7 +78,8 @@ class Backend {
 };
 
 /// name: "cpu", "mlx" (reference graph) or "mlx-cpu" (the CPU engine as one MLX primitive a call).
-/// Errors: invalid_argument for an unknown name, unsupported for one that was not built.
+/// Errors: invalid_argument for an unknown name or a state_dtype that no backend has, unsupported for a backend that
+/// was not built or that lacks the state_dtype.
 std::unique_ptr<Backend> make_backend(std::string_view name, std::shared_ptr<const model::Model> model,
                                       const Options& options);
 

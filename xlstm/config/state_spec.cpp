@@ -11,9 +11,9 @@ class SpecBuilder {
  public:
   void begin_block() { spec_.first_tensor.push_back(spec_.tensors.size()); }
 
-  void add(std::string name, Shape shape) {
+  void add(std::string name, Shape shape, bool is_matrix_memory = false) {
     const std::int64_t size = shape_size(shape);
-    spec_.tensors.push_back({std::move(name), std::move(shape), spec_.slot_size, size});
+    spec_.tensors.push_back({std::move(name), std::move(shape), spec_.slot_size, size, is_matrix_memory});
     spec_.slot_size += (size + kAlignFloats - 1) / kAlignFloats * kAlignFloats;
   }
 
@@ -25,14 +25,14 @@ class SpecBuilder {
 
 void add_large_block(SpecBuilder& builder, const ModelConfig& config, const std::string& index) {
   const std::int64_t heads = config.num_heads, qk = config.qk_head_dim(), v = config.v_head_dim();
-  builder.add(index + ".c", {heads, qk, v});
+  builder.add(index + ".c", {heads, qk, v}, /*is_matrix_memory=*/true);
   builder.add(index + ".n", {heads, qk});
   builder.add(index + ".m", {heads, 1});
 }
 
 void add_research_mlstm_block(SpecBuilder& builder, const ModelConfig& config, const std::string& block) {
   const std::int64_t heads = config.num_heads, dim = config.qk_head_dim();
-  builder.add(block + ".mlstm_state.0", {1, heads, dim, dim});
+  builder.add(block + ".mlstm_state.0", {1, heads, dim, dim}, /*is_matrix_memory=*/true);
   builder.add(block + ".mlstm_state.1", {1, heads, dim, 1});
   builder.add(block + ".mlstm_state.2", {1, heads, 1, 1});
   builder.add(block + ".conv_state.0", {1, config.mlstm_conv1d_kernel_size, config.v_dim});
@@ -48,9 +48,10 @@ void add_slstm_block(SpecBuilder& builder, const ModelConfig& config, const std:
 
 }  // namespace
 
-std::size_t StateSpec::nbytes() const noexcept {
+std::size_t StateSpec::nbytes(DType state_dtype) const noexcept {
   std::size_t bytes = 0;
-  for (const StateTensor& tensor : tensors) bytes += static_cast<std::size_t>(tensor.size) * sizeof(float);
+  for (const StateTensor& tensor : tensors)
+    bytes += static_cast<std::size_t>(tensor.size) * dtype_size(tensor.stored_dtype(state_dtype));
   return bytes;
 }
 

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "xlstm/base/dtype.h"
 #include "xlstm/base/tensor_view.h"
 #include "xlstm/config/model_config.h"
 
@@ -19,8 +20,12 @@ namespace xlstm::config {
 struct StateTensor {
   std::string name;
   Shape shape;
-  std::int64_t offset = 0;  // in floats, from the start of the slot; a multiple of 16 (one cache line)
-  std::int64_t size = 0;    // in floats
+  std::int64_t offset = 0;        // in floats, from the start of the slot; a multiple of 16 (one cache line)
+  std::int64_t size = 0;          // in floats
+  bool is_matrix_memory = false;  // C of an mLSTM layer: nearly all of the state, and what may be kept narrower
+
+  /// What a backend keeps it in when its matrix memories are `state_dtype`.
+  DType stored_dtype(DType state_dtype) const noexcept { return is_matrix_memory ? state_dtype : DType::float32; }
 };
 
 /// The state of one sequence is slot_size float32 values; a fresh one is all zeros (m starts at 0: reference Q10).
@@ -29,8 +34,9 @@ struct StateSpec {
   std::vector<std::size_t> first_tensor;  // per block: index of its first tensor
   std::int64_t slot_size = 0;             // floats, padding included
 
-  /// Bytes of the tensors themselves, padding not counted (reference section 4.1).
-  std::size_t nbytes() const noexcept;
+  /// Bytes of the tensors themselves when matrix memories are `state_dtype`, padding not counted (reference section
+  /// 4.1).
+  std::size_t nbytes(DType state_dtype = DType::float32) const noexcept;
 };
 
 /// Within a block the order is: large c, n, m; research mLSTM mlstm_state.0 .1 .2, conv_state.0;

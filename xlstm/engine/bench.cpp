@@ -163,7 +163,7 @@ class Run {
     BenchResult out;
     out.peak_rss_bytes = peak;
     out.weight_bytes = model.weight_bytes;
-    out.state_bytes_per_sequence = model.state_spec.nbytes();
+    out.state_bytes_per_sequence = engine_.state_nbytes();
     out.read_bandwidth_bytes_per_second = summary(bandwidths_);
     out.float32_flops_per_second = summary(flops_);
     add_prefill(out);
@@ -175,7 +175,8 @@ class Run {
 
   void add_prefill(BenchResult& out) const {
     if (options_.prompt_tokens == 0) return;
-    const model::Costs costs = model::prefill_costs(engine_.model(), options_.batch, options_.prompt_tokens, segment());
+    const model::Costs costs = model::prefill_costs(engine_.model(), options_.batch, options_.prompt_tokens, segment(),
+                                                    engine_.backend().state_dtype());
     out.prefill_tokens_per_second = prefill_.rate(static_cast<double>(options_.batch * options_.prompt_tokens));
     out.time_to_first_token_seconds = median(prefill_.seconds);
     out.prefill_flops = costs.total().flops;
@@ -185,7 +186,7 @@ class Run {
   }
 
   void add_decode(BenchResult& out) const {
-    const model::Costs costs = model::decode_costs(engine_.model(), options_.batch);
+    const model::Costs costs = model::decode_costs(engine_.model(), options_.batch, engine_.backend().state_dtype());
     out.decode_step_bytes = costs.total().bytes;
     if (options_.decode_tokens == 0) return;
     const Figure steps_per_second = decode_.rate(static_cast<double>(options_.decode_tokens));

@@ -18,10 +18,6 @@
 namespace xlstm::engine {
 namespace {
 
-std::size_t slot_bytes(const model::Model& model) {
-  return static_cast<std::size_t>(model.state_spec.slot_size) * sizeof(float);
-}
-
 std::size_t slot_floats(const model::Model& model) { return static_cast<std::size_t>(model.state_spec.slot_size); }
 
 /// Below this, asking the system how much is left costs more than the mistake.
@@ -79,8 +75,10 @@ std::unique_ptr<Engine> Engine::synthetic(std::string_view name, DType dtype, st
 }
 
 void Engine::start_backend(const LoadOptions& options) {
-  require_memory(slot_bytes(*model_), source_, "the state of one sequence");
-  backend_options_ = {.num_threads = options.num_threads, .activation_dtype = options.activation_dtype};
+  require_memory(model_->state_spec.nbytes(options.state_dtype), source_, "the state of one sequence");
+  backend_options_ = {.num_threads = options.num_threads,
+                      .state_dtype = options.state_dtype,
+                      .activation_dtype = options.activation_dtype};
   backend_ = backend::make_backend(options.backend, model_, backend_options_);
   report(options, 1);
 }
@@ -105,7 +103,7 @@ std::vector<TokenId> Engine::encode(std::string_view text, bool with_bos) const 
 }
 
 Session Engine::new_session() {
-  require_memory(slot_bytes(*model_), source_, "the state of one sequence");
+  require_memory(state_nbytes(), source_, "the state of one sequence");
   return Session(backend_->make_state(), {});
 }
 

@@ -26,6 +26,7 @@ struct LoadOptions {
   std::string backend = "cpu";
   int num_threads = 0;                    // 0: the cores this process may use
   std::optional<DType> activation_dtype;  // backend/activation_dtype.h
+  DType state_dtype = DType::float32;     // of C in mLSTM layers: float32 or bfloat16 (docs/state_dtype.md)
   bool check_weights = false;
   std::function<void(double fraction)> on_progress;  // 0 at the start, 1 when the engine is ready
 };
@@ -65,7 +66,7 @@ struct Perplexity {
 class Engine {
  public:
   /// Errors: not_found (no such directory, no config, no weights), corrupt_file, unsupported, invalid_argument (backend
-  /// name), overloaded (not even one state would fit in memory).
+  /// name, state dtype), overloaded (not even one state would fit in memory).
   static std::unique_ptr<Engine> load(const LoadOptions& options);
   /// A random model of a published shape (see model::make_synthetic); tokenizer: bytes. options.model is not looked at.
   static std::unique_ptr<Engine> synthetic(std::string_view name, DType dtype, std::uint64_t seed,
@@ -76,6 +77,8 @@ class Engine {
   backend::Backend& backend() noexcept { return *backend_; }
   /// From now on so many threads; 0: the cores this process may use. Sessions go on.
   void set_num_threads(int num_threads);
+  /// Bytes of one sequence's state in the dtype it is kept in.
+  std::size_t state_nbytes() const noexcept { return model_->state_spec.nbytes(backend_->state_dtype()); }
   /// Ids that end generation by default (reference 1.9: end-of-text, not the "!" of published files).
   const std::vector<TokenId>& stop_ids() const noexcept { return stop_ids_; }
   /// The eos ids of the model's own config that are in the vocabulary, for those who opt in to them.
@@ -108,7 +111,7 @@ class Engine {
   Perplexity perplexity(std::span<const TokenId> tokens, const generation::Callbacks& callbacks = {});
 
   /// The session as a file for restore(), in any engine that runs the same model with the same tokenizer
-  /// (state/state_file.h).
+  /// (state/state_file.h), whatever its state dtype: the file is float32, exactly; restore() rounds to its own.
   void save(const Session& session, const std::filesystem::path& path);
   Session restore(const std::filesystem::path& path);
 

@@ -17,11 +17,11 @@ struct Count {
 
 class Counts {
  public:
-  explicit Counts(const Model& model) {
+  Counts(const Model& model, DType state_dtype) {
     for (const Block& block : model.blocks) std::visit(*this, block);
     if (model.out_norm) add(Op::norm, *model.out_norm);
     add(Op::head, model.lm_head);
-    count_state(model);
+    count_state(model, state_dtype);
   }
 
   void operator()(const LargeBlock& block) {
@@ -80,7 +80,7 @@ class Counts {
   }
 
   /// A block's cell comes first in its state (C, n, m or one tensor of all), then the window of its convolution.
-  void count_state(const Model& model) {
+  void count_state(const Model& model, DType state_dtype) {
     const config::StateSpec& spec = model.state_spec;
     for (std::size_t block = 0; block < spec.first_tensor.size(); ++block) {
       const bool is_mlstm = model.config.blocks[block] == config::BlockKind::mlstm;
@@ -88,7 +88,8 @@ class Counts {
       const std::size_t end = block + 1 < spec.first_tensor.size() ? spec.first_tensor[block + 1] : spec.tensors.size();
       for (std::size_t i = first; i < end; ++i) {
         const Op op = i >= first + of_cell ? Op::conv : is_mlstm ? Op::mlstm_cell : Op::slstm_scan;
-        at(op).state_bytes += static_cast<double>(spec.tensors[i].size) * sizeof(float);
+        at(op).state_bytes += static_cast<double>(spec.tensors[i].size) *
+                              static_cast<double>(dtype_size(spec.tensors[i].stored_dtype(state_dtype)));
       }
     }
   }
@@ -146,8 +147,8 @@ Cost Costs::total() const noexcept {
   return total;
 }
 
-Costs decode_costs(const Model& model, std::int64_t batch) {
-  const Counts counts(model);
+Costs decode_costs(const Model& model, std::int64_t batch, DType state_dtype) {
+  const Counts counts(model, state_dtype);
   const auto rows = static_cast<double>(batch);
   Costs costs;
   for (std::size_t op = 0; op < kNumOps; ++op) {
@@ -159,8 +160,9 @@ Costs decode_costs(const Model& model, std::int64_t batch) {
   return costs;
 }
 
-Costs prefill_costs(const Model& model, std::int64_t batch, std::int64_t tokens, std::int64_t segment) {
-  const Counts counts(model);
+Costs prefill_costs(const Model& model, std::int64_t batch, std::int64_t tokens, std::int64_t segment,
+                    DType state_dtype) {
+  const Counts counts(model, state_dtype);
   const auto rows = static_cast<double>(batch), n = rows * static_cast<double>(tokens),
              segments = rows * static_cast<double>((tokens + segment - 1) / segment);
   Costs costs;
@@ -175,7 +177,9 @@ Costs prefill_costs(const Model& model, std::int64_t batch, std::int64_t tokens,
   return costs;
 }
 
-double decode_step_bytes(const Model& model, std::int64_t batch) { return decode_costs(model, batch).total().bytes; }
+double decode_step_bytes(const Model& model, std::int64_t batch, DType state_dtype) {
+  return decode_costs(model, batch, state_dtype).total().bytes;
+}
 
 double prefill_flops(const Model& model, std::int64_t tokens) {
   return prefill_costs(model, 1, tokens, std::max<std::int64_t>(tokens, 1)).total().flops;

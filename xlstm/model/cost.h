@@ -52,17 +52,18 @@ class Costs {
 
 /// One decode step of `batch` rows. Bytes: every weight but the embedding read once, and for each row one row of the
 /// embedding read, the state read and the state written. FLOP: 2 a weight and row, mLSTM cells by reference section 2.4
-/// ("recurrent form"); norms and activations are not counted.
-Costs decode_costs(const Model& model, std::int64_t batch);
+/// ("recurrent form"); norms and activations are not counted. state_dtype: what matrix memories are kept in.
+Costs decode_costs(const Model& model, std::int64_t batch, DType state_dtype = DType::float32);
 
 /// Prefill of `batch` rows of `tokens`, one after the other in segments of `segment` tokens (at least 1). Bytes:
 /// weights read, state read and state written once a segment, the head once, a row of the embedding a token. FLOP: 2 a
 /// weight and token without the head, the head once, mLSTM cells by reference section 2.4 with phi = 1/2 and chunks as
 /// the CPU kernel makes them.
-Costs prefill_costs(const Model& model, std::int64_t batch, std::int64_t tokens, std::int64_t segment);
+Costs prefill_costs(const Model& model, std::int64_t batch, std::int64_t tokens, std::int64_t segment,
+                    DType state_dtype = DType::float32);
 
 /// Totals of the two above; the second of one row.
-double decode_step_bytes(const Model& model, std::int64_t batch);
+double decode_step_bytes(const Model& model, std::int64_t batch, DType state_dtype = DType::float32);
 double prefill_flops(const Model& model, std::int64_t tokens);
 
 }  // namespace xlstm::model

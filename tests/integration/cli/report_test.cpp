@@ -153,6 +153,19 @@ TEST(Info, TellsTheResearchLayoutApart) {
   EXPECT_TRUE(info["tokenizer"]["bos_token_id"].is_null());
 }
 
+TEST(Info, CountsABfloat16State) {
+  const json wide = json_of(run({"info", "--json"})),
+             narrow = json_of(run({"info", "--json", "--state-dtype", "bfloat16"}));
+  EXPECT_EQ(wide["state_dtype"], "float32");
+  EXPECT_EQ(narrow["state_dtype"], "bfloat16");
+  const std::int64_t saved = 8 * 4 * 32 * 64 * 2;
+  EXPECT_EQ(narrow["state_bytes_per_sequence"], wide["state_bytes_per_sequence"].get<std::int64_t>() - saved);
+  EXPECT_EQ(narrow["memory_needed_bytes"], wide["memory_needed_bytes"].get<std::int64_t>() - saved);
+  const Outcome outcome = run({"--verbose", "info", "--state-dtype", "bfloat16"});
+  EXPECT_NE(outcome.out.find("a sequence, whatever its length (bfloat16)"), std::string::npos) << outcome.out;
+  EXPECT_NE(outcome.err.find("state bfloat16"), std::string::npos) << outcome.err;
+}
+
 TEST(Info, IsReadableWithoutJson) {
   const Outcome outcome = run({"info", "--threads", "1"});
   EXPECT_EQ(outcome.err, "");
@@ -164,6 +177,15 @@ TEST(Info, IsReadableWithoutJson) {
 TEST(Info, AForcedCpuTargetIsTheOneTold) {
   const std::string slowest = json_of(run({"info", "--json"}))["cpu_targets"].back();
   EXPECT_EQ(json_of(run({"info", "--json"}, "", {{"XLSTM_CPU_TARGET", slowest}}))["cpu_target"], slowest);
+}
+
+TEST(Bench, AStepMovesTheStateInTheTypeItIsKeptIn) {
+  const auto step_bytes = [](const std::string& dtype) {
+    const json bench = json_of(run({"bench", "--prompt-tokens", "0", "--decode-tokens", "1", "--batch", "2",
+                                    "--repeats", "1", "--state-dtype", dtype, "--json"}));
+    return bench["decode_step_bytes"].get<double>();
+  };
+  EXPECT_EQ(step_bytes("float32") - step_bytes("bfloat16"), 2.0 * 2 * (8 * 4 * 32 * 64 * 2));
 }
 
 bool installed(const std::string& program) {

@@ -106,7 +106,7 @@ TEST_P(Batch, EveryPositionOfAPrefilledRowHasTheBitsItHasAlone) {
   EXPECT_TRUE(parity::same_bits(together[2], alone[2]));
 }
 
-XLSTM_FOR_BOTH_MODELS(Batch);
+XLSTM_FOR_BOTH_MODELS_AND_STATES(Batch);
 
 }  // namespace
 }  // namespace xlstm::property

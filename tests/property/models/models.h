@@ -56,11 +56,16 @@ struct Read {
   std::vector<float> logits;
 };
 
-/// GetParam(): a model's directory.
-class ModelLaw : public testing::TestWithParam<const char*> {
+/// A model of the project, and what its states keep matrix memories in.
+struct Subject {
+  const char* model;  // a directory
+  DType state_dtype = DType::float32;
+};
+
+class ModelLaw : public testing::TestWithParam<Subject> {
  protected:
   void SetUp() override {
-    const auto files = checkpoint::open_directory(std::filesystem::path(XLSTM_SOURCE_DIR) / GetParam());
+    const auto files = checkpoint::open_directory(std::filesystem::path(XLSTM_SOURCE_DIR) / GetParam().model);
     model_ = model::build_model(checkpoint::read_checkpoint(*files));
     backend_ = make_backend(2);
     trace_ = std::make_unique<testing::ScopedTrace>(__FILE__, __LINE__, "seed " + std::to_string(choices_.seed()));
@@ -70,6 +75,7 @@ class ModelLaw : public testing::TestWithParam<const char*> {
   static std::unique_ptr<backend::Backend> make_backend(std::shared_ptr<const model::Model> model, int num_threads) {
     backend::Options options;
     options.num_threads = num_threads;
+    options.state_dtype = GetParam().state_dtype;
     return backend::make_backend("cpu", std::move(model), options);
   }
 
@@ -130,12 +136,24 @@ class ModelLaw : public testing::TestWithParam<const char*> {
   std::unique_ptr<testing::ScopedTrace> trace_;
 };
 
-inline std::string model_test_name(const testing::TestParamInfo<const char*>& info) {
-  return std::string(info.param).find("bard") != std::string::npos ? "bard_8m" : "bytes_mixed";
+inline std::string subject_name(const testing::TestParamInfo<Subject>& info) {
+  const bool is_bard = std::string(info.param.model).find("bard") != std::string::npos;
+  const std::string state = info.param.state_dtype == DType::float32 ? "" : "_bfloat16_state";
+  return (is_bard ? "bard_8m" : "bytes_mixed") + state;
 }
 
-#define XLSTM_FOR_BOTH_MODELS(suite)                                                                        \
-  INSTANTIATE_TEST_SUITE_P(Models, suite, testing::Values("models/bard-8m", "tests/data/bytes-mixed-1.5m"), \
-                           xlstm::property::model_test_name)
+#define XLSTM_FOR_BOTH_MODELS(suite)                                                                 \
+  INSTANTIATE_TEST_SUITE_P(Models, suite,                                                            \
+                           testing::Values(xlstm::property::Subject{"models/bard-8m"},               \
+                                           xlstm::property::Subject{"tests/data/bytes-mixed-1.5m"}), \
+                           xlstm::property::subject_name)
+
+/// Laws of bits hold whatever the state is kept in.
+#define XLSTM_FOR_BOTH_MODELS_AND_STATES(suite)                                                                       \
+  XLSTM_FOR_BOTH_MODELS(suite);                                                                                       \
+  INSTANTIATE_TEST_SUITE_P(Bfloat16States, suite,                                                                     \
+                           testing::Values(xlstm::property::Subject{"models/bard-8m", DType::bfloat16},               \
+                                           xlstm::property::Subject{"tests/data/bytes-mixed-1.5m", DType::bfloat16}), \
+                           xlstm::property::subject_name)
 
 }  // namespace xlstm::property

@@ -114,8 +114,9 @@ TEST_P(StateLaw, BadRowsAreRefusedBeforeAnyStateChanges) {
 TEST_P(StateLaw, SavedAndRestoredInAnotherEngineEqualsNeverStopped) {
   const auto load = [&](int threads) {
     engine::LoadOptions options;
-    options.model = std::filesystem::path(XLSTM_SOURCE_DIR) / GetParam();
+    options.model = std::filesystem::path(XLSTM_SOURCE_DIR) / GetParam().model;
     options.num_threads = threads;
+    options.state_dtype = GetParam().state_dtype;
     return engine::Engine::load(options);
   };
   const auto path = std::filesystem::temp_directory_path() / ("xlstm_state_law_" + std::to_string(getpid()) + "_" +
@@ -136,7 +137,7 @@ TEST_P(StateLaw, SavedAndRestoredInAnotherEngineEqualsNeverStopped) {
   EXPECT_EQ(restored.ids(), original.ids());
 }
 
-XLSTM_FOR_BOTH_MODELS(StateLaw);
+XLSTM_FOR_BOTH_MODELS_AND_STATES(StateLaw);
 
 }  // namespace
 }  // namespace xlstm::property

@@ -39,8 +39,8 @@ Tokens random_tokens(std::size_t count, std::int64_t vocab, std::uint64_t seed) 
 /// One backend and what is asked of it, shortly.
 class Runner {
  public:
-  explicit Runner(std::shared_ptr<const model::Model> model, int threads = 1)
-      : backend_(backend::make_cpu_backend(std::move(model), {threads})) {}
+  explicit Runner(std::shared_ptr<const model::Model> model, int threads = 1, DType state_dtype = DType::float32)
+      : backend_(backend::make_cpu_backend(std::move(model), {threads, state_dtype})) {}
 
   std::unique_ptr<State> fresh() { return backend_->make_state(); }
   std::size_t vocab() const { return static_cast<std::size_t>(backend_->model().config.vocab_size); }
@@ -113,16 +113,25 @@ void expect_state(const model::Model& model, const Floats& slot, const OracleSta
   }
 }
 
-class CpuBackendTest : public ::testing::TestWithParam<TinySpec> {
+struct Case {
+  TinySpec spec;
+  DType state_dtype;
+};
+
+class CpuBackendTest : public ::testing::TestWithParam<Case> {
  protected:
   void TearDown() override { kernels::force_cpu_target(""); }
-  const std::shared_ptr<const model::Model> model_ = make_tiny_model(GetParam());
+  Runner runner(int threads = 1) const { return Runner(model_, threads, GetParam().state_dtype); }
+  const std::shared_ptr<const model::Model> model_ = make_tiny_model(GetParam().spec);
   const std::size_t vocab_ = static_cast<std::size_t>(model_->config.vocab_size);
 
   Tokens tokens(std::size_t count, std::uint64_t seed = 1) const {
     return random_tokens(count, model_->config.vocab_size, seed);
   }
 };
+
+/// Laws of bits, which hold whatever the state is kept in.
+class CpuBackendBitsTest : public CpuBackendTest {};
 
 TEST_P(CpuBackendTest, DecodeEqualsTheOracleOnEveryCpuTarget) {
   const Tokens stream = tokens(40);
@@ -181,8 +190,8 @@ TEST_P(CpuBackendTest, AnyCutIntoPrefillsAndDecodesEqualsTheOracle) {
   }
 }
 
-TEST_P(CpuBackendTest, TheLogitsAskedForDoNotChangeTheState) {
-  Runner cpu(model_);
+TEST_P(CpuBackendBitsTest, TheLogitsAskedForDoNotChangeTheState) {
+  Runner cpu = runner();
   for (const std::size_t count : {1, 3, 4, 50}) {
     const Tokens stream = tokens(count);
     const auto all = cpu.fresh(), last = cpu.fresh(), none = cpu.fresh();
@@ -196,9 +205,9 @@ TEST_P(CpuBackendTest, TheLogitsAskedForDoNotChangeTheState) {
   }
 }
 
-TEST_P(CpuBackendTest, ADecodedRowInAnyBatchHasTheBitsItHasAlone) {
+TEST_P(CpuBackendBitsTest, ADecodedRowInAnyBatchHasTheBitsItHasAlone) {
   constexpr std::size_t kRows = 7, kSteps = 3;
-  Runner cpu(model_, 2);
+  Runner cpu = runner(2);
   std::vector<std::unique_ptr<State>> starts;  // of different ages
   for (std::size_t r = 0; r < kRows; ++r) {
     starts.push_back(cpu.fresh());
@@ -233,8 +242,8 @@ TEST_P(CpuBackendTest, ADecodedRowInAnyBatchHasTheBitsItHasAlone) {
   }
 }
 
-TEST_P(CpuBackendTest, APrefilledRowAmongOthersHasTheBitsItHasAlone) {
-  Runner cpu(model_, 3);
+TEST_P(CpuBackendBitsTest, APrefilledRowAmongOthersHasTheBitsItHasAlone) {
+  Runner cpu = runner(3);
   const std::size_t lengths[] = {1, 70, 16, 33, 300};
   std::vector<Tokens> streams;
   std::vector<Floats> alone_logits, alone_slots, logits;
@@ -257,11 +266,11 @@ TEST_P(CpuBackendTest, APrefilledRowAmongOthersHasTheBitsItHasAlone) {
   }
 }
 
-TEST_P(CpuBackendTest, TheNumberOfThreadsChangesNoBit) {
+TEST_P(CpuBackendBitsTest, TheNumberOfThreadsChangesNoBit) {
   const Tokens stream = tokens(70);
   Floats first_logits, first_slot;
   for (int threads = 1; threads <= 4; ++threads) {
-    Runner cpu(model_, threads);
+    Runner cpu = runner(threads);
     EXPECT_EQ(cpu.backend().num_threads(), threads);
     const auto state = cpu.fresh();
     Floats logits = cpu.prefill(stream, *state);
@@ -275,8 +284,8 @@ TEST_P(CpuBackendTest, TheNumberOfThreadsChangesNoBit) {
   }
 }
 
-TEST_P(CpuBackendTest, ACutAtASegmentChangesNoBit) {
-  Runner cpu(model_);
+TEST_P(CpuBackendBitsTest, ACutAtASegmentChangesNoBit) {
+  Runner cpu = runner();
   const std::size_t segment = cpu.backend().prefill_segment();
   for (const std::size_t tail : {0, 1, 3, 9}) {
     const Tokens stream = tokens(2 * segment + tail);
@@ -291,13 +300,13 @@ TEST_P(CpuBackendTest, ACutAtASegmentChangesNoBit) {
 
 // One sequence's damage is its own: it shows in its logits, and what runs after it or beside it in the same memory is
 // untouched.
-TEST_P(CpuBackendTest, ANotANumberInOneStateComesOutThereAndNowhereElse) {
+TEST_P(CpuBackendBitsTest, ANotANumberInOneStateComesOutThereAndNowhereElse) {
   const Tokens stream = tokens(21);
-  Runner clean(model_);
+  Runner clean = runner();
   const auto clean_state = clean.fresh();
   const Floats clean_prefill = clean.prefill(stream, *clean_state), clean_decode = clean.decode(1, *clean_state);
 
-  Runner cpu(model_);
+  Runner cpu = runner();
   const auto damaged = cpu.fresh();
   Floats slot = cpu.slot(*damaged);
   std::fill(slot.begin(), slot.end(), std::numeric_limits<float>::quiet_NaN());
@@ -315,8 +324,8 @@ TEST_P(CpuBackendTest, ANotANumberInOneStateComesOutThereAndNowhereElse) {
   EXPECT_TRUE(same_bits(cpu.slot(*state), clean.slot(*clean_state)));
 }
 
-TEST_P(CpuBackendTest, ARefusedCallChangesNoState) {
-  Runner cpu(model_);
+TEST_P(CpuBackendBitsTest, ARefusedCallChangesNoState) {
+  Runner cpu = runner();
   const auto state = cpu.fresh(), other = cpu.fresh();
   cpu.prefill(tokens(9), *state, Logits::none);
   const Floats before = cpu.slot(*state);
@@ -329,17 +338,30 @@ TEST_P(CpuBackendTest, ARefusedCallChangesNoState) {
   EXPECT_TRUE(same_bits(cpu.slot(*state), before));
 }
 
-TEST_P(CpuBackendTest, NoRowsAreNoWork) {
-  Runner cpu(model_);
+TEST_P(CpuBackendBitsTest, NoRowsAreNoWork) {
+  Runner cpu = runner();
   cpu.backend().prefill({});
   cpu.backend().decode({});
   EXPECT_EQ(cpu.backend().name(), "cpu");
   EXPECT_EQ(&cpu.backend().model(), model_.get());
 }
 
-std::string name_of(const ::testing::TestParamInfo<TinySpec>& spec) { return spec.param.name; }
+std::vector<Case> cases(std::initializer_list<DType> state_dtypes) {
+  std::vector<Case> all;
+  for (const DType dtype : state_dtypes) {
+    for (const TinySpec& spec : tiny_specs()) all.push_back({spec, dtype});
+  }
+  return all;
+}
 
-INSTANTIATE_TEST_SUITE_P(Tiny, CpuBackendTest, ::testing::ValuesIn(tiny_specs()), name_of);
+std::string name_of(const ::testing::TestParamInfo<Case>& info) {
+  const Case& c = info.param;
+  return c.state_dtype == DType::float32 ? c.spec.name : c.spec.name + "_in_a_bfloat16_state";
+}
+
+INSTANTIATE_TEST_SUITE_P(Tiny, CpuBackendTest, ::testing::ValuesIn(cases({DType::float32})), name_of);
+INSTANTIATE_TEST_SUITE_P(Tiny, CpuBackendBitsTest, ::testing::ValuesIn(cases({DType::float32, DType::bfloat16})),
+                         name_of);
 
 }  // namespace
 }  // namespace xlstm::testing

@@ -40,6 +40,25 @@ TEST(StateSpec, HasThePublishedSizes) {
   EXPECT_EQ(make_state_spec(research()).nbytes(), 428'128u);
 }
 
+// 2 bytes less for each value of C.
+TEST(StateSpec, ABfloat16StateHasHalfOfItsMatrixMemories) {
+  EXPECT_EQ(make_state_spec(large(24, 4, 256, 512)).nbytes(DType::bfloat16), 50'430'336u - 24u * 4 * 256 * 512 * 2);
+  EXPECT_EQ(make_state_spec(research()).nbytes(DType::bfloat16), 428'128u - 6u * 4 * 64 * 64 * 2);
+}
+
+TEST(StateSpec, TheFirstTensorOfAnMlstmBlockAndNoOtherIsAMatrixMemory) {
+  const StateSpec spec = make_state_spec(research());
+  for (std::size_t i = 0; i < spec.tensors.size(); ++i) {
+    const StateTensor& tensor = spec.tensors[i];
+    EXPECT_EQ(tensor.is_matrix_memory, tensor.name.ends_with(".mlstm_state.0")) << tensor.name;
+    EXPECT_EQ(tensor.stored_dtype(DType::float32), DType::float32) << tensor.name;
+    EXPECT_EQ(tensor.stored_dtype(DType::bfloat16), tensor.is_matrix_memory ? DType::bfloat16 : DType::float32);
+  }
+  for (const StateTensor& tensor : make_state_spec(large(2, 4, 32, 64)).tensors) {
+    EXPECT_EQ(tensor.is_matrix_memory, tensor.name.ends_with(".c")) << tensor.name;
+  }
+}
+
 TEST(StateSpec, NamesAndShapesAreThoseOfTheReference) {
   const StateSpec spec = make_state_spec(large(2, 4, 32, 64));
   ASSERT_EQ(spec.tensors.size(), 6u);

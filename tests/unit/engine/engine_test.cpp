@@ -278,6 +278,46 @@ TEST_F(EngineTest, ASavedSessionComesBack) {
   EXPECT_TRUE(parity::same_bits(engine_->step(restored, 19), engine_->step(session, 19)));
 }
 
+TEST_F(EngineTest, AStateFileServesEitherStateDtype) {
+  LoadOptions options;
+  options.state_dtype = DType::bfloat16;
+  const auto narrow = Engine::load(options);
+  const fs::path path = scratch("dtypes"), back = scratch("back");
+  Session wide_session = engine_->new_session();
+  engine_->prefill(wide_session, std::vector<TokenId>{0, 17, 18});
+  engine_->save(wide_session, path);
+
+  // from float32: rounded once, and after that exact either way
+  Session rounded = narrow->restore(path);
+  const std::vector<StateTensorValue> before = engine_->state_tensors(wide_session);
+  const std::vector<StateTensorValue> after = narrow->state_tensors(rounded);
+  for (std::size_t i = 0; i < before.size(); ++i) {
+    std::vector<float> expected = before[i].values;
+    if (before[i].name.ends_with(".c")) {
+      for (float& value : expected) value = bfloat16_to_float32(float32_to_bfloat16(value));
+      EXPECT_FALSE(parity::same_bits(expected, before[i].values)) << before[i].name;
+    }
+    EXPECT_TRUE(parity::same_bits(after[i].values, expected)) << before[i].name;
+  }
+  narrow->save(rounded, back);
+  Session again = narrow->restore(back), wide = engine_->restore(back);
+  const std::vector<StateTensorValue> widened = engine_->state_tensors(wide);
+  for (std::size_t i = 0; i < after.size(); ++i) EXPECT_TRUE(parity::same_bits(widened[i].values, after[i].values));
+  EXPECT_TRUE(parity::same_bits(narrow->step(again, 19), narrow->step(rounded, 19)));
+  fs::remove(path);
+  fs::remove(back);
+}
+
+TEST_F(EngineTest, TheStateDtypeIsTheBackendsAndCounts) {
+  EXPECT_EQ(engine_->backend().state_dtype(), DType::float32);
+  EXPECT_EQ(engine_->state_nbytes(), 266'368u);
+  LoadOptions options;
+  options.state_dtype = DType::bfloat16;
+  EXPECT_EQ(Engine::load(options)->state_nbytes(), 266'368u - 8u * 4 * 32 * 64 * 2);
+  options.state_dtype = DType::float16;
+  expect_error(ErrorCode::invalid_argument, "float32 or bfloat16 but got float16", [&] { Engine::load(options); });
+}
+
 TEST_F(EngineTest, AStateOfAnotherModelIsRefused) {
   const fs::path path = scratch("other");
   const auto other = Engine::load(from(kSource / "tests/data/bytes-mixed-1.5m"));

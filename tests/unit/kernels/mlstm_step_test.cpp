@@ -15,13 +15,27 @@ namespace reference = kernels::reference;
 
 /// One token as the backend puts the pieces together; q carries the scale already.
 void cpu_step(const float* q, const float* k, const float* v, float i, float f, std::int64_t qk, std::int64_t width,
-              float eps, float* c, float* n, float& m, float* h) {
+              float eps, kernels::MatrixMemory c, float* n, float& m, float* h) {
   const kernels::MlstmGates gates = kernels::mlstm_gates(i, f, m);
   const float qn = kernels::mlstm_step_normalizer(gates, q, k, qk, n);
   const float den = kernels::mlstm_denominator(qn, gates.m, eps);
   kernels::mlstm_step_slice(gates, q, k, v, qk, width, width, c, h);
   for (std::int64_t b = 0; b < width; ++b) h[b] /= den;
   m = gates.m;
+}
+
+using Bits = std::vector<std::uint16_t>;
+
+Bits to_bfloat16(const std::vector<float>& values) {
+  Bits bits(values.size());
+  narrow_from_float32(DType::bfloat16, values.data(), values.size(), bits.data());
+  return bits;
+}
+
+std::vector<float> from_bfloat16(const Bits& bits) {
+  std::vector<float> values(bits.size());
+  widen_to_float32(DType::bfloat16, bits.data(), bits.size(), values.data());
+  return values;
 }
 
 class MlstmStepTest : public OnEveryTarget {};
@@ -57,6 +71,55 @@ TEST_P(MlstmStepTest, EqualsTheOracleAtEverySizeAndOffset) {
   }
 }
 
+TEST_P(MlstmStepTest, ABfloat16CIsSteppedInFloat32AndThenRounded) {
+  for (const std::int64_t qk : kSizes) {
+    for (const std::int64_t v : {std::int64_t{0}, std::int64_t{1}, qk / 2 + 3, std::int64_t{33}}) {
+      const std::int64_t offset = qk % 2;
+      Samples samples(static_cast<std::uint64_t>(qk * 1000 + v));
+      const std::vector<float> q = samples.floats(qk), k = samples.floats(qk), value = samples.floats(v);
+      const kernels::MlstmGates gates = {0.9f, 0.7f, 0.1f};
+      std::vector<float> start = samples.floats(qk * v);
+      if (start.size() > 20) start[3] = NAN, start[7] = INFINITY, start[20] = 1e-40f;
+      const Bits kept = to_bfloat16(start);
+
+      std::vector<float> wide = from_bfloat16(kept), wide_h(static_cast<std::size_t>(v), -1);
+      kernels::mlstm_step_slice(gates, q.data(), k.data(), value.data(), qk, v, v, wide.data(), wide_h.data());
+      Shifted<std::uint16_t> c(kept, offset);
+      Shifted<float> h(std::vector<float>(static_cast<std::size_t>(v), -1), offset);
+      kernels::mlstm_step_slice(gates, q.data(), k.data(), value.data(), qk, v, v, {DType::bfloat16, c.data()},
+                                h.data());
+      ASSERT_EQ(c.values(), to_bfloat16(wide)) << "qk " << qk << " v " << v;
+      ASSERT_TRUE(same_bits(h.values(), wide_h)) << "qk " << qk << " v " << v;
+    }
+  }
+}
+
+// A rounding to bfloat16 is off by 2^-8 of the value at most: as much as 2^16 roundings to float32.
+TEST_P(MlstmStepTest, ABfloat16CStaysWithinItsRoundingsOfTheOracle) {
+  constexpr double kRoundings = 4 + 0x1p16;
+  for (const std::int64_t tokens : {1, 2, 12}) {
+    for (const std::int64_t qk : {1, 5, 16, 33}) {
+      for (const std::int64_t v : {1, 7, 64}) {
+        Samples samples(static_cast<std::uint64_t>(qk * 1000 + v));
+        const HeadInputs x(tokens, qk, v, samples);
+        Bits c = to_bfloat16(samples.floats(qk * v));
+        HeadState state(qk, v);
+        state.c = from_bfloat16(c);
+        const HeadOracle expected = run_oracle({qk, v, 1e-6, 1, 1}, x, state, static_cast<double>(tokens) * kRoundings);
+        std::vector<float> h(static_cast<std::size_t>(tokens * v), NAN);
+        for (std::int64_t t = 0; t < tokens; ++t) {
+          const auto at = static_cast<std::size_t>(t);
+          cpu_step(x.q.data() + t * qk, x.k.data() + t * qk, x.value.data() + t * v, x.i[at], x.f[at], qk, v, 1e-6f,
+                   {DType::bfloat16, c.data()}, state.n.data(), state.m, h.data() + t * v);
+        }
+        expect_within(h, expected.h, expected.h_bound, "h");
+        expect_within(from_bfloat16(c), expected.c, expected.c_bound, "c");
+        if (HasFatalFailure()) FAIL() << tokens << " tokens, qk " << qk << " v " << v;
+      }
+    }
+  }
+}
+
 // The backend cuts C into slices of columns for its threads.
 TEST_P(MlstmStepTest, AnyCutIntoSlicesGivesTheSameBits) {
   constexpr std::int64_t kWidth = 67;
@@ -67,6 +130,10 @@ TEST_P(MlstmStepTest, AnyCutIntoSlicesGivesTheSameBits) {
     const kernels::MlstmGates gates = {0.9f, 0.7f, 0.1f};
     std::vector<float> whole = start, whole_h(kWidth, NAN);
     kernels::mlstm_step_slice(gates, q.data(), k.data(), v.data(), qk, kWidth, kWidth, whole.data(), whole_h.data());
+    Bits whole_kept = to_bfloat16(start);
+    std::vector<float> kept_h(kWidth, NAN);
+    kernels::mlstm_step_slice(gates, q.data(), k.data(), v.data(), qk, kWidth, kWidth,
+                              {DType::bfloat16, whole_kept.data()}, kept_h.data());
     for (std::int64_t slice = 1; slice <= kWidth; ++slice) {
       std::vector<float> c = start, h(kWidth, NAN);
       for (std::int64_t b = 0; b < kWidth; b += slice) {
@@ -74,6 +141,14 @@ TEST_P(MlstmStepTest, AnyCutIntoSlicesGivesTheSameBits) {
                                   c.data() + b, h.data() + b);
       }
       ASSERT_TRUE(same_bits(c, whole) && same_bits(h, whole_h)) << "qk " << qk << " slices of " << slice;
+
+      Bits kept = to_bfloat16(start);
+      const kernels::MatrixMemory narrow(DType::bfloat16, kept.data());
+      for (std::int64_t b = 0; b < kWidth; b += slice) {
+        kernels::mlstm_step_slice(gates, q.data(), k.data(), v.data() + b, qk, std::min(slice, kWidth - b), kWidth,
+                                  narrow + b, h.data() + b);
+      }
+      ASSERT_TRUE(kept == whole_kept && same_bits(h, kept_h)) << "qk " << qk << " slices of " << slice;
     }
   }
 }

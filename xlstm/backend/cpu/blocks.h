@@ -6,6 +6,7 @@
 #include <span>
 
 #include "xlstm/backend/cpu/projections.h"
+#include "xlstm/backend/cpu/slot_layout.h"
 
 namespace xlstm::backend {
 
@@ -13,7 +14,7 @@ namespace xlstm::backend {
 struct DecodeBatch {
   std::int64_t size = 0;
   float* x = nullptr;
-  std::span<float* const> slots;
+  std::span<const StateSlot> slots;
 };
 
 /// Consecutive tokens of one sequence in panels (kernels/cpu/panel.h). x panels [panels][D][16], lanes past `tokens`
@@ -22,11 +23,13 @@ struct PrefillSegment {
   std::int64_t tokens = 0;
   std::int64_t panels = 0;
   float* x = nullptr;
-  float* slot = nullptr;
+  StateSlot slot;
 };
 
-/// A state tensor of block `block`: `index` counts within the block (config::make_state_spec).
-float* state_tensor(const model::Model& model, float* slot, std::size_t block, std::size_t index);
+/// A state tensor of block `block`: `index` counts within the block (config::make_state_spec). C of an mLSTM layer is
+/// the block's matrix memory, every other tensor float32.
+float* state_tensor(const model::Model& model, const StateSlot& slot, std::size_t block, std::size_t index);
+kernels::MatrixMemory matrix_memory(const model::Model& model, const StateSlot& slot, std::size_t block);
 
 void decode_block(const Pass& pass, const model::LargeBlock& block, std::size_t index, const DecodeBatch& batch);
 void decode_block(const Pass& pass, const model::ResearchMlstmBlock& block, std::size_t index,

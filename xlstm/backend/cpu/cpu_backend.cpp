@@ -28,36 +28,40 @@ constexpr std::int64_t kHeadPanels = 4;  // positions per piece when the logits 
 
 class CpuState final : public State {
  public:
-  explicit CpuState(std::size_t slot_size) : slot_(slot_size) {}
+  explicit CpuState(std::shared_ptr<const SlotLayout> layout)
+      : layout_(std::move(layout)), memory_(layout_->nbytes() / sizeof(float)) {}
 
   std::unique_ptr<State> clone() const override {
-    auto copy = std::make_unique<CpuState>(slot_.size());
-    std::copy_n(slot_.data(), slot_.size(), copy->slot_.data());
+    auto copy = std::make_unique<CpuState>(layout_);
+    std::copy_n(memory_.data(), memory_.size(), copy->memory_.data());
     return copy;
   }
   void to_host(std::span<float> slot) const override {
     check(slot.size());
-    std::copy_n(slot_.data(), slot_.size(), slot.data());
+    layout_->to_host(reinterpret_cast<const std::byte*>(memory_.data()), slot);
   }
   void from_host(std::span<const float> slot) override {
     check(slot.size());
-    std::copy_n(slot.data(), slot_.size(), slot_.data());
+    layout_->from_host(slot, reinterpret_cast<std::byte*>(memory_.data()));
   }
-  float* slot() noexcept { return slot_.data(); }
-  std::size_t size() const noexcept { return slot_.size(); }
+  StateSlot slot() noexcept { return {layout_.get(), reinterpret_cast<std::byte*>(memory_.data())}; }
 
  private:
   void check(std::size_t size) const {
-    if (size != slot_.size())
-      fail(ErrorCode::invalid_argument, "state", "expected ", slot_.size(), " values but got ", size);
+    if (size != layout_->host_size())
+      fail(ErrorCode::invalid_argument, "state", "expected ", layout_->host_size(), " values but got ", size);
   }
-  AlignedFloats slot_;
+  std::shared_ptr<const SlotLayout> layout_;  // shared with the backend, which the state may outlive
+  AlignedFloats memory_;
 };
 
 class CpuBackend final : public Backend {
  public:
   CpuBackend(std::shared_ptr<const model::Model> model, const Options& options)
-      : model_(std::move(model)), activation_dtype_(options.activation_dtype), pool_(options.num_threads) {
+      : model_(std::move(model)),
+        activation_dtype_(options.activation_dtype),
+        layout_(std::make_shared<const SlotLayout>(model_->state_spec, options.state_dtype)),
+        pool_(options.num_threads) {
     check_activation_dtype(*model_, activation_dtype_);
     kernels::cpu_target_name();  // reads XLSTM_CPU_TARGET: a wrong one is an error here, not in a kernel
   }
@@ -66,10 +70,9 @@ class CpuBackend final : public Backend {
   const model::Model& model() const noexcept override { return *model_; }
   int num_threads() const noexcept override { return pool_.num_threads(); }
   std::string activation_dtype() const override { return activation_dtype_name(*model_, activation_dtype_); }
+  DType state_dtype() const noexcept override { return layout_->state_dtype(); }
   std::size_t prefill_segment() const noexcept override { return kSegment; }
-  std::unique_ptr<State> make_state() override {
-    return std::make_unique<CpuState>(static_cast<std::size_t>(model_->state_spec.slot_size));
-  }
+  std::unique_ptr<State> make_state() override { return std::make_unique<CpuState>(layout_); }
 
   void set_profile(Profile* profile) override { profile_ = profile; }
   void prefill(std::span<const PrefillRow> rows) override;
@@ -80,28 +83,31 @@ class CpuBackend final : public Backend {
   void start_profile() const noexcept {
     if (profile_ != nullptr) profile_->start();
   }
-  float* slot_of(State* state) const;
+  StateSlot slot_of(State* state) const;
   void embed(TokenId token, float* x) const;
-  void step(std::span<const TokenId> tokens, std::span<float* const> slots, std::span<float* const> logits);
-  void step_through(const PrefillRow& row, std::int64_t first, std::int64_t tokens, float* slot);
-  void prefill_segment_of(const PrefillRow& row, std::int64_t first, std::int64_t tokens, float* slot);
+  void step(std::span<const TokenId> tokens, std::span<const StateSlot> slots, std::span<float* const> logits);
+  void step_through(const PrefillRow& row, std::int64_t first, std::int64_t tokens, const StateSlot& slot);
+  void prefill_segment_of(const PrefillRow& row, std::int64_t first, std::int64_t tokens, const StateSlot& slot);
   void write_all_logits(const PrefillSegment& segment, std::span<float> logits);
   void write_logits(std::int64_t batch, const float* hidden, std::span<float* const> logits);
 
   std::shared_ptr<const model::Model> model_;
   std::optional<DType> activation_dtype_;
+  std::shared_ptr<const SlotLayout> layout_;  // of every state
   ThreadPool pool_;
   Workspace workspace_;  // of one block
   Workspace stream_;     // the residual stream, across blocks
   Profile* profile_ = nullptr;
 };
 
-float* CpuBackend::slot_of(State* state) const {
+StateSlot CpuBackend::slot_of(State* state) const {
   auto* cpu_state = dynamic_cast<CpuState*>(state);
-  if (cpu_state == nullptr || cpu_state->size() != static_cast<std::size_t>(model_->state_spec.slot_size)) {
+  const StateSlot slot = cpu_state == nullptr ? StateSlot() : cpu_state->slot();
+  if (cpu_state == nullptr || slot.layout->nbytes() != layout_->nbytes() ||
+      slot.layout->state_dtype() != layout_->state_dtype()) {
     fail(ErrorCode::invalid_argument, "state", "expected a state made by this backend for this model");
   }
-  return cpu_state->slot();
+  return slot;
 }
 
 void CpuBackend::embed(TokenId token, float* x) const {
@@ -137,7 +143,8 @@ void CpuBackend::write_logits(std::int64_t batch, const float* hidden, std::span
 }
 
 /// One token of each row. logits: one place of [V] a row, or empty when nobody wants them.
-void CpuBackend::step(std::span<const TokenId> tokens, std::span<float* const> slots, std::span<float* const> logits) {
+void CpuBackend::step(std::span<const TokenId> tokens, std::span<const StateSlot> slots,
+                      std::span<float* const> logits) {
   const auto batch = static_cast<std::int64_t>(tokens.size());
   const std::int64_t dim = model_->config.embedding_dim;
   stream_.reset();
@@ -157,7 +164,8 @@ void CpuBackend::decode(std::span<const DecodeRow> rows) {
   check_rows(*model_, rows);
   if (rows.empty()) return;
   std::vector<TokenId> tokens;
-  std::vector<float*> slots, logits;
+  std::vector<StateSlot> slots;
+  std::vector<float*> logits;
   for (const DecodeRow& row : rows) {
     tokens.push_back(row.token);
     slots.push_back(slot_of(row.state));
@@ -167,13 +175,14 @@ void CpuBackend::decode(std::span<const DecodeRow> rows) {
 }
 
 /// Tokens [first, first + tokens) of a row, one decode step each.
-void CpuBackend::step_through(const PrefillRow& row, std::int64_t first, std::int64_t tokens, float* slot) {
+void CpuBackend::step_through(const PrefillRow& row, std::int64_t first, std::int64_t tokens, const StateSlot& slot) {
   const std::int64_t vocab = model_->config.vocab_size, end = static_cast<std::int64_t>(row.tokens.size());
   for (std::int64_t t = first; t < first + tokens; ++t) {
     float* out = nullptr;
     if (row.wanted == Logits::all) out = row.logits.data() + t * vocab;
     if (row.wanted == Logits::last && t + 1 == end) out = row.logits.data();
-    const std::array<float*, 1> slots = {slot}, logits = {out};
+    const std::array<StateSlot, 1> slots = {slot};
+    const std::array<float*, 1> logits = {out};
     step(row.tokens.subspan(static_cast<std::size_t>(t), 1), slots, std::span(logits).first(out != nullptr ? 1 : 0));
   }
 }
@@ -206,7 +215,8 @@ void CpuBackend::write_all_logits(const PrefillSegment& s, std::span<float> logi
   }
 }
 
-void CpuBackend::prefill_segment_of(const PrefillRow& row, std::int64_t first, std::int64_t tokens, float* slot) {
+void CpuBackend::prefill_segment_of(const PrefillRow& row, std::int64_t first, std::int64_t tokens,
+                                    const StateSlot& slot) {
   const std::int64_t dim = model_->config.embedding_dim, vocab = model_->config.vocab_size;
   stream_.reset();
   PrefillSegment s = {tokens, kernels::num_panels(tokens), nullptr, slot};
@@ -239,7 +249,7 @@ void CpuBackend::prefill_segment_of(const PrefillRow& row, std::int64_t first, s
 void CpuBackend::prefill(std::span<const PrefillRow> rows) {
   start_profile();
   check_rows(*model_, rows);
-  std::vector<float*> slots;
+  std::vector<StateSlot> slots;
   for (const PrefillRow& row : rows) slots.push_back(slot_of(row.state));
   for (std::size_t r = 0; r < rows.size(); ++r) {
     const auto total = static_cast<std::int64_t>(rows[r].tokens.size());

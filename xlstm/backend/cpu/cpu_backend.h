@@ -1,4 +1,5 @@
-// The CPU engine: weights where they are mapped, float32 state and arithmetic, one work pool.
+// The CPU engine: weights where they are mapped, float32 arithmetic, a state of float32 or with a bfloat16 C, one work
+// pool.
 #pragma once
 
 #include <memory>

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "xlstm/kernels/cpu/bfloat16.h"
 #include "xlstm/kernels/cpu/mlstm_chunkwise.h"
 #include "xlstm/kernels/cpu/mlstm_step.h"
 #include "xlstm/kernels/cpu/panel.h"
@@ -10,7 +11,7 @@
 namespace xlstm::backend {
 namespace {
 
-// Columns of C per task: 512 B of each row, a few cache lines in a stream, enough tasks for many cores.
+// Columns of C per task: 512 B of each float32 row, a few cache lines in a stream, enough tasks for many cores.
 constexpr std::int64_t kSliceWidth = 128;
 
 /// Scratch of the calling thread for the chunkwise cell; grows to the largest head seen.
@@ -20,11 +21,32 @@ float* chunk_scratch(std::size_t size) {
   return scratch.data();
 }
 
+/// `args` without its C, which is read and replaced in the type it is kept in: a bfloat16 one is float32 from the
+/// segment's first token to its last, and rounded once.
+void chunkwise(kernels::MlstmChunkwise args, const kernels::MatrixMemory& c) {
+  const std::size_t kernel_scratch = kernels::mlstm_chunkwise_scratch(args.qk, args.v);
+  if (c.dtype == DType::float32) {
+    args.c = static_cast<float*>(c.data);
+    kernels::mlstm_chunkwise(args, chunk_scratch(kernel_scratch));
+    return;
+  }
+  const std::int64_t size = args.qk * args.v;
+  auto* kept = static_cast<std::uint16_t*>(c.data);
+  float* scratch = chunk_scratch(kernel_scratch + static_cast<std::size_t>(size));
+  args.c = scratch + kernel_scratch;
+  kernels::widen_bfloat16(kept, size, args.c);
+  kernels::mlstm_chunkwise(args, scratch);
+  kernels::narrow_to_bfloat16(args.c, size, kept);
+}
+
 }  // namespace
 
-float* state_tensor(const model::Model& model, float* slot, std::size_t block, std::size_t index) {
-  const config::StateSpec& spec = model.state_spec;
-  return slot + spec.tensors[spec.first_tensor[block] + index].offset;
+float* state_tensor(const model::Model& model, const StateSlot& slot, std::size_t block, std::size_t index) {
+  return slot.floats(model.state_spec.first_tensor[block] + index);
+}
+
+kernels::MatrixMemory matrix_memory(const model::Model& model, const StateSlot& slot, std::size_t block) {
+  return slot.matrix_memory(model.state_spec.first_tensor[block]);
 }
 
 void mlstm_cell_decode(const Pass& pass, std::size_t index, const DecodeBatch& batch, const CellBatch& cell) {
@@ -35,7 +57,7 @@ void mlstm_cell_decode(const Pass& pass, std::size_t index, const DecodeBatch& b
   float* m_new = pass.workspace.take(batch.size * heads);
   pass.pool.parallel_for(batch.size * heads * slices, [&](std::int64_t task) {
     const std::int64_t slice = task % slices, head = task / slices % heads, b = task / slices / heads;
-    float* slot = batch.slots[static_cast<std::size_t>(b)];
+    const StateSlot& slot = batch.slots[static_cast<std::size_t>(b)];
     const std::int64_t gate = b * cell.gate_stride + head;
     const float m = state_tensor(pass.model, slot, index, 2)[head];
     const kernels::MlstmGates gates = kernels::mlstm_gates(cell.i[gate], cell.f[gate], m);
@@ -50,7 +72,7 @@ void mlstm_cell_decode(const Pass& pass, std::size_t index, const DecodeBatch& b
     const std::int64_t column = slice * kSliceWidth;
     kernels::mlstm_step_slice(gates, q, k, cell.v + b * cell.v_stride + head * v + column, qk,
                               std::min(kSliceWidth, v - column), v,
-                              state_tensor(pass.model, slot, index, 0) + head * qk * v + column,
+                              matrix_memory(pass.model, slot, index) + (head * qk * v + column),
                               cell.h + b * cell.h_stride + head * v + column);
   });
   for (std::int64_t b = 0; b < batch.size; ++b) {
@@ -83,12 +105,11 @@ void mlstm_cell_prefill(const Pass& pass, std::size_t index, const PrefillSegmen
     args.q_scale = cell.q_scale;
     args.k_scale = cell.k_scale;
     args.eps = config.mlstm_eps;
-    args.c = state_tensor(pass.model, segment.slot, index, 0) + head * qk * v;
     args.n = state_tensor(pass.model, segment.slot, index, 1) + head * qk;
     args.m = state_tensor(pass.model, segment.slot, index, 2) + head;
     args.h = cell.h + head * v * kernels::kPanelWidth;
     args.h_stride = cell.h_stride;
-    kernels::mlstm_chunkwise(args, chunk_scratch(kernels::mlstm_chunkwise_scratch(qk, v)));
+    chunkwise(args, matrix_memory(pass.model, segment.slot, index) + head * qk * v);
   });
 }
 

@@ -19,7 +19,7 @@ void check_mlx_version();
 /// "mlx": the network as a graph of plain MLX ops in float32, the slow reference. Weights are widened to float32 in
 /// MLX's own memory when it is made. Every call must come from the thread that made it (invalid_argument otherwise).
 /// options.num_threads sets the threads of the BLAS, which the whole process shares.
-/// Errors: unsupported without MLX, overloaded when memory does not suffice.
+/// Errors: unsupported without MLX or for another state_dtype than float32, overloaded when memory does not suffice.
 std::unique_ptr<Backend> make_mlx_backend(std::shared_ptr<const model::Model> model, const Options& options);
 
 /// "mlx-cpu": the CPU backend, each prefill segment or decode step of which runs as one MLX primitive on an MLX stream.

@@ -113,6 +113,10 @@ class MlxBackend : public Backend {
 
 std::unique_ptr<Backend> make_mlx_backend(std::shared_ptr<const model::Model> model, const Options& options) {
   check_mlx_version();
+  if (options.state_dtype != DType::float32) {
+    fail(ErrorCode::unsupported, "mlx", "expected a state of float32, all that the reference graph has, but got ",
+         dtype_name(options.state_dtype));
+  }
   mlx::require_weight_memory(*model);
   return mlx::on_stream([&] { return std::make_unique<mlx::MlxBackend>(std::move(model), options); });
 }

@@ -8,6 +8,7 @@
 #include "hwy/foreach_target.h"
 // (a block of its own: after foreach_target.h)
 #include "hwy/highway.h"
+#include "xlstm/kernels/cpu/bfloat16-inl.h"
 #include "xlstm/kernels/cpu/math-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -20,31 +21,41 @@ namespace hn = hwy::HWY_NAMESPACE;
 // 2 loads and 1 store that stay in the first-level cache.
 constexpr std::int64_t kRowsPerPass = 4;
 
-template <int R>
+template <int R, class T>
 HWY_INLINE void update_rows(const MlstmGates& gates, const float* q, const float* k, const float* v, std::int64_t width,
-                            std::int64_t stride, float* c, float* h) {
+                            std::int64_t stride, T* c, float* h) {
   for_each_vector(width, [&](auto d, std::int64_t b) HWY_ATTR {
     const auto forget = hn::Set(d, gates.forget);
     const auto vb = hn::LoadU(d, v + b);
     auto hb = hn::LoadU(d, h + b);
     for (int r = 0; r < R; ++r) {
-      float* row = c + r * stride + b;
-      const auto cb = hn::MulAdd(hn::Set(d, gates.input * k[r]), vb, hn::Mul(forget, hn::LoadU(d, row)));
-      hn::StoreU(cb, d, row);
+      T* row = c + r * stride + b;
+      const auto cb = hn::MulAdd(hn::Set(d, gates.input * k[r]), vb, hn::Mul(forget, load_kept(d, row)));
+      store_kept(d, cb, row);
       hb = hn::MulAdd(hn::Set(d, q[r]), cb, hb);
     }
     hn::StoreU(hb, d, h + b);
   });
 }
 
-void step_slice_target(const MlstmGates& gates, const float* q, const float* k, const float* v, std::int64_t qk,
-                       std::int64_t width, std::int64_t v_stride, float* c, float* h) {
+template <class T>
+HWY_INLINE void step_slice(const MlstmGates& gates, const float* q, const float* k, const float* v, std::int64_t qk,
+                           std::int64_t width, std::int64_t v_stride, T* c, float* h) {
   std::fill_n(h, width, 0.0f);
   std::int64_t a = 0;
   for (; a + kRowsPerPass <= qk; a += kRowsPerPass) {
     update_rows<kRowsPerPass>(gates, q + a, k + a, v, width, v_stride, c + a * v_stride, h);
   }
   for (; a < qk; ++a) update_rows<1>(gates, q + a, k + a, v, width, v_stride, c + a * v_stride, h);
+}
+
+void step_slice_target(const MlstmGates& gates, const float* q, const float* k, const float* v, std::int64_t qk,
+                       std::int64_t width, std::int64_t v_stride, MatrixMemory c, float* h) {
+  if (c.dtype == DType::bfloat16) {
+    step_slice(gates, q, k, v, qk, width, v_stride, static_cast<std::uint16_t*>(c.data), h);
+  } else {
+    step_slice(gates, q, k, v, qk, width, v_stride, static_cast<float*>(c.data), h);
+  }
 }
 
 float step_normalizer_target(const MlstmGates& gates, const float* q, const float* k, std::int64_t qk, float* n) {
@@ -90,7 +101,7 @@ float mlstm_step_normalizer(const MlstmGates& gates, const float* q, const float
 }
 
 void mlstm_step_slice(const MlstmGates& gates, const float* q, const float* k, const float* v, std::int64_t qk,
-                      std::int64_t width, std::int64_t v_stride, float* c, float* h) {
+                      std::int64_t width, std::int64_t v_stride, MatrixMemory c, float* h) {
   HWY_DYNAMIC_DISPATCH(step_slice_target)(gates, q, k, v, qk, width, v_stride, c, h);
 }
 

@@ -5,6 +5,8 @@
 #include <cmath>
 #include <cstdint>
 
+#include "xlstm/kernels/cpu/matrix_memory.h"
+
 namespace xlstm::kernels {
 
 /// m' = max(carried, i_raw), where carried is log f + m. A NaN on either side is the answer. Finite even when every
@@ -31,8 +33,8 @@ float mlstm_step_normalizer(const MlstmGates& gates, const float* q, const float
 float mlstm_denominator(float qn, float m, float eps);
 
 /// Columns [0, width) of C [qk, v_stride] starting at `c`: C = F C + I k v^T; h = q^T C. Each column's sum runs over
-/// the rows in order, so any cut into slices gives the same bits.
+/// the rows in order, so any cut into slices gives the same bits. h sees the new C before it is rounded to c.dtype.
 void mlstm_step_slice(const MlstmGates& gates, const float* q, const float* k, const float* v, std::int64_t qk,
-                      std::int64_t width, std::int64_t v_stride, float* c, float* h);
+                      std::int64_t width, std::int64_t v_stride, MatrixMemory c, float* h);
 
 }  // namespace xlstm::kernels

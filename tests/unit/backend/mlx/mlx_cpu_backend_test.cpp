@@ -63,10 +63,10 @@ TEST(MlxCpuBackend, TimesTheOperationsOfTheCpuBackend) {
   EXPECT_EQ(profile[model::Op::head].laps, 2);  // of the prefill, of the step
 }
 
-TEST(MlxCpuBackend, HasTheBitsOfTheCpuBackend) {
+void expect_the_bits_of_the_cpu_backend(const Options& options) {
   for (const ModelPtr& model : {testing::tiny_large_model(), testing::tiny_research_model()}) {
     // given: rows of different lengths, some longer than a segment
-    const auto cpu = make_cpu_backend(model, kOptions), mlx = make_mlx_cpu_backend(model, kOptions);
+    const auto cpu = make_cpu_backend(model, options), mlx = make_mlx_cpu_backend(model, options);
     const std::size_t segment = mlx->prefill_segment();
     ASSERT_EQ(segment, cpu->prefill_segment());
     const std::vector<Sequence> sequences = {{some_tokens(1, 1)},
@@ -77,7 +77,14 @@ TEST(MlxCpuBackend, HasTheBitsOfTheCpuBackend) {
     EXPECT_EQ(everything(*mlx, sequences), everything(*cpu, sequences));
     EXPECT_EQ(mlx->name(), "mlx-cpu");
     EXPECT_EQ(mlx->num_threads(), 2);
+    EXPECT_EQ(mlx->state_dtype(), options.state_dtype);
   }
+}
+
+TEST(MlxCpuBackend, HasTheBitsOfTheCpuBackend) { expect_the_bits_of_the_cpu_backend(kOptions); }
+
+TEST(MlxCpuBackend, HasTheBitsOfTheCpuBackendInABfloat16State) {
+  expect_the_bits_of_the_cpu_backend({2, DType::bfloat16});
 }
 
 TEST(MlxCpuBackend, StatesAreTheCpuBackends) {

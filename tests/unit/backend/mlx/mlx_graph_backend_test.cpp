@@ -182,6 +182,16 @@ TEST(MlxGraphBackend, RefusesForeignStatesSlotsAndThreads) {
   std::thread([&] { EXPECT_EQ(code_of([&] { decode(*backend, *state, 1); }), ErrorCode::invalid_argument); }).join();
 }
 
+TEST(MlxGraphBackend, RefusesABfloat16State) {
+  try {
+    make_mlx_backend(testing::tiny_large_model(), {1, DType::bfloat16});
+    ADD_FAILURE() << "accepted";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::unsupported);
+    EXPECT_STREQ(error.what(), "[mlx] expected a state of float32, all that the reference graph has, but got bfloat16");
+  }
+}
+
 TEST(MlxGraphBackend, StatesMayBeReadAndClonedElsewhere) {
   const auto backend = make_mlx_backend(testing::tiny_large_model(), {});
   auto state = backend->make_state();
