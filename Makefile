@@ -41,7 +41,7 @@ bench: $(BUILD)/mlx-$(MLX)  ## Speed of the models and of the machine; results i
 	@cmake --build --preset release -j $(JOBS)
 	bench/run.sh $(BUILD)
 
-bench-peers: $(BUILD)/mlx-$(MLX)  ## The same beside PyTorch + xlstm and Hugging Face tokenizers (installed into bench/peers/.venv)
+bench-peers: $(BUILD)/mlx-$(MLX)  ## The same beside llama.cpp, PyTorch + xlstm and Hugging Face tokenizers (installed into bench/peers on request)
 	cmake --preset release -DXLSTM_BENCH=ON
 	@cmake --build --preset release -j $(JOBS)
 	bench/peers/run.sh $(BUILD)

@@ -11,7 +11,7 @@ import sys
 MAX_LINES = 800
 SUFFIXES = {".h", ".cpp", ".inc", ".cu", ".metal", ".S", ".py", ".sh", ".cmake", ".in"}
 NAMES = {"CMakeLists.txt", "Makefile", ".clang-format", ".clang-tidy", ".pre-commit-config.yaml"}
-SKIPPED = {".git", ".venv", ".setup", "__pycache__", "data", "models", "corpus"}
+SKIPPED = {".git", ".venv", ".setup", ".llama", "__pycache__", "data", "models", "corpus"}
 
 
 def sources(root):

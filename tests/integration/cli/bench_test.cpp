@@ -139,17 +139,13 @@ TEST(Bench, AProfileNamesEveryOperationOnceAndSharesSumToOne) {
       EXPECT_TRUE(names.insert(row["op"]).second) << row["op"];
       share += row["share"].get<double>();
       bytes += row["bytes"].get<double>();
-      if (row["op"] != "rest") {
-        EXPECT_LE(row["share"], last);
-      }
+      EXPECT_TRUE(row["op"] == "rest" || row["share"] <= last) << row["op"];
       last = row["share"];
     }
     EXPECT_EQ(names, (std::set<std::string>{"embed", "norm", "qkv_gates", "mlstm_cell", "cell_norm", "out_projection",
                                             "ffn_up_gate", "ffn_down", "head", "rest"}));
     EXPECT_NEAR(share, 1, 1e-9);
-    if (phase == "decode") {
-      EXPECT_EQ(bytes, bench["decode_step_bytes"]);
-    }
+    EXPECT_TRUE(phase == "prefill" || bytes == bench["decode_step_bytes"]) << bytes;
   }
 }
 

@@ -88,15 +88,8 @@ TEST(ProfileRows, TheNearerCeilingIsTheOneThatCounts) {
   costs[Op::norm] = {100, 10};
   const auto rows = profile_rows(profile, costs, {50, 1000}, 1, 1);  // 2 s and 6 s; 2 s and 0.01 s
   for (const ProfileRow& row : rows) {
-    if (row.op == "head") {
-      EXPECT_DOUBLE_EQ(row.ceiling_fraction, 6 / row.seconds);
-    }
-    if (row.op == "norm") {
-      EXPECT_DOUBLE_EQ(row.ceiling_fraction, 2 / row.seconds);
-    }
-    if (row.op == "rest") {
-      EXPECT_EQ(row.ceiling_fraction, 0);
-    }
+    const double least_seconds = row.op == "head" ? 6 : row.op == "norm" ? 2 : 0;
+    EXPECT_DOUBLE_EQ(row.ceiling_fraction, least_seconds / row.seconds) << row.op;
   }
 }
 
