@@ -40,55 +40,65 @@ struct alignas(64) Sums {
   std::int32_t of[kRows][kPanelWidth];
 };
 
-/// The sums of one group.
+/// The sums of group g, in the tiles.
 template <bool kPlanes>
-XLSTM_AMX_INT8 inline void multiply_group(const std::byte* w, const std::byte* x, std::int64_t low, std::int64_t pieces,
-                                          std::int64_t piece, Sums* sums) {
+XLSTM_AMX_INT8 inline void multiply_group(const QuantizedTile& t, std::int64_t g) {
+  const std::int64_t piece = piece_of(t.group_size), begin = g * t.group_size, end = begin + t.group_size;
   _tile_zero(0);
   if constexpr (kPlanes) _tile_zero(1);
-  for (std::int64_t i = 0; i < pieces; ++i) {
-    _tile_loadd(2, w, piece);
-    _tile_loadd(3, x, kLine);
+  for (std::int64_t c = begin; c < end; c += piece) {
+    _tile_loadd(2, t.w + c * kRows, piece);
+    _tile_loadd(3, t.x + c * kPanelWidth, kLine);
     _tile_dpbusd(0, 2, 3);
     if constexpr (kPlanes) {
-      _tile_loadd(4, x + low, kLine);
+      _tile_loadd(4, t.x + t.low + c * kPanelWidth, kLine);
       _tile_dpbuud(1, 2, 4);
     }
-    w += kRows * piece;
-    x += kPanelWidth * piece;
   }
+}
+
+template <bool kPlanes>
+XLSTM_AMX_INT8 inline void store_group(Sums* sums) {
   _tile_stored(0, sums[0].of, kLine);
   if constexpr (kPlanes) _tile_stored(1, sums[1].of, kLine);
 }
 
 // Under a mask of all lanes: for the plain intrinsics g++ 12 warns of its own undefined values.
 constexpr __mmask16 kAll = 0xffff;
-XLSTM_AMX_INT8 inline __m512 to_float(__m512i x) { return _mm512_maskz_cvtepi32_ps(kAll, x); }
 
 /// Row r of the sums of a group.
 template <bool kPlanes>
-XLSTM_AMX_INT8 inline __m512i row_of(const Sums* sums, int r) {
-  const __m512i sum = _mm512_load_si512(sums[0].of[r]);
-  if constexpr (!kPlanes) return sum;
-  return _mm512_add_epi32(_mm512_maskz_slli_epi32(kAll, sum, 8), _mm512_load_si512(sums[1].of[r]));
+XLSTM_AMX_INT8 inline __m512 row_of(const Sums* sums, int r) {
+  __m512i sum = _mm512_load_si512(sums[0].of[r]);
+  if constexpr (kPlanes) {
+    sum = _mm512_add_epi32(_mm512_maskz_slli_epi32(kAll, sum, 8), _mm512_load_si512(sums[1].of[r]));
+  }
+  return _mm512_maskz_cvtepi32_ps(kAll, sum);
 }
 
+/// y += scale_w * scale_x * sum for group g.
+template <bool kPlanes>
+XLSTM_AMX_INT8 inline void add_group(const QuantizedTile& t, std::int64_t g, const Sums* sums, __m512 (&y)[kRows]) {
+  const __m512 x_scale = _mm512_load_ps(t.x_scales + g * kPanelWidth);
+#pragma GCC unroll 16
+  for (int r = 0; r < kRows; ++r) {
+    const __m512 scaled = _mm512_mul_ps(row_of<kPlanes>(sums, r), x_scale);
+    y[r] = _mm512_fmadd_ps(scaled, _mm512_set1_ps(t.w_scales[r * kTileGroups + g]), y[r]);
+  }
+}
+
+/// 16 rows of one panel. The unit works on a group while the sums of the one before are added to y, and those leave it
+/// last: a store waits for the unit, and what follows it in program order would wait as well.
 template <bool kPlanes>
 XLSTM_AMX_INT8 void multiply_tile(const QuantizedTile& t, std::int64_t) {
-  const std::int64_t piece = piece_of(t.group_size), pieces = t.group_size / piece;
-  Sums sums[2];
+  Sums sums[2][2];
   __m512 y[kRows];
 #pragma GCC unroll 16
   for (int r = 0; r < kRows; ++r) y[r] = _mm512_loadu_ps(t.y + r * kPanelWidth);
-  for (std::int64_t g = 0; g < t.groups; ++g) {
-    multiply_group<kPlanes>(t.w + g * t.group_size * kRows, t.x + g * t.group_size * kPanelWidth, t.low, pieces, piece,
-                            sums);
-    const __m512 x_scale = _mm512_load_ps(t.x_scales + g * kPanelWidth);
-#pragma GCC unroll 16
-    for (int r = 0; r < kRows; ++r) {
-      const __m512 scaled = _mm512_mul_ps(to_float(row_of<kPlanes>(sums, r)), x_scale);
-      y[r] = _mm512_fmadd_ps(scaled, _mm512_set1_ps(t.w_scales[r * kTileGroups + g]), y[r]);
-    }
+  for (std::int64_t g = 0; g <= t.groups; ++g) {
+    if (g < t.groups) multiply_group<kPlanes>(t, g);
+    if (g > 0) add_group<kPlanes>(t, g - 1, sums[(g - 1) % 2], y);
+    if (g < t.groups) store_group<kPlanes>(sums[g % 2]);
   }
 #pragma GCC unroll 16
   for (int r = 0; r < kRows; ++r) _mm512_storeu_ps(t.y + r * kPanelWidth, y[r]);

@@ -42,23 +42,35 @@ QuantizedKernel kernel_target(QuantizedOrder order, bool vnni) {
   return kernel<PairsDot>();
 }
 
-/// Columns [k, k + cols) of one row -> its q, in pieces `stride` bytes apart, and its scales.
-void unpack_row_target(const MatrixView& w, std::int64_t row, std::int64_t k, std::int64_t cols,
-                       const QuantizedKernel& kernel, std::byte* to, float* scales) {
-  const std::byte* from = static_cast<const std::byte*>(w.data) + row * w.row_bytes() + k * w.groups.bits / 8;
-  const std::int64_t element = kernel.wide ? 2 : 1, stride = kernel.rows * kernel.piece * element;
-  for (std::int64_t c = 0; c < cols; c += kPieceColumns, from += kPieceColumns * w.groups.bits / 8) {
-    std::byte* const piece = to + c / kernel.piece * stride + c % kernel.piece * element;
-    if (kernel.wide) {
-      unpack_words(w.groups.bits, from, reinterpret_cast<std::uint16_t*>(piece));
-    } else {
-      unpack_bytes(w.groups.bits, from, reinterpret_cast<std::uint8_t*>(piece));
+/// `cols` q -> pieces `stride` bytes apart.
+template <int kBits, class Q>
+void unpack_row(const std::byte* from, std::int64_t cols, std::int64_t piece, std::byte* to, std::int64_t stride) {
+  for (std::int64_t c = 0; c < cols; c += piece, to += stride) {
+    for (std::int64_t i = 0; i < piece; i += kPieceColumns, from += kPieceColumns * kBits / 8) {
+      unpack_q<kBits>(from, reinterpret_cast<Q*>(to) + i);
     }
   }
-  const std::int64_t group = row * (w.cols / w.groups.group_size) + k / w.groups.group_size;
-  widen(w.groups.dtype,
-        static_cast<const std::byte*>(w.groups.scales) + group * static_cast<std::int64_t>(dtype_size(w.groups.dtype)),
-        cols / w.groups.group_size, scales, kPanelWidth);
+}
+
+/// Columns [k, k + cols) of rows [begin, end) -> tiles of kernel.rows; past the last row that row again.
+void unpack_tiles_target(const MatrixView& w, std::int64_t begin, std::int64_t end, std::int64_t k, std::int64_t cols,
+                         const QuantizedKernel& kernel, std::byte* q, float* scales) {
+  const AffineGroupsView& groups = w.groups;
+  const auto unpack = kernel.wide ? (groups.bits == 4 ? unpack_row<4, std::uint16_t> : unpack_row<8, std::uint16_t>)
+                                  : (groups.bits == 4 ? unpack_row<4, std::uint8_t> : unpack_row<8, std::uint8_t>);
+  const std::int64_t element = kernel.wide ? 2 : 1, piece = kernel.piece * element, tile = kernel.rows * cols * element;
+  const std::int64_t row_groups = w.cols / groups.group_size, num_scales = w.rows * row_groups;
+  for (std::int64_t i = 0; begin + i < end || i % kernel.rows != 0; ++i) {
+    const std::int64_t row = std::min(begin + i, end - 1);
+    unpack(static_cast<const std::byte*>(w.data) + row * w.row_bytes() + k * groups.bits / 8, cols, kernel.piece,
+           q + i / kernel.rows * tile + i % kernel.rows * piece, kernel.rows * piece);
+    // Whole lines of 16, whatever follows a row's scales, but nothing past the last one of the matrix.
+    const std::int64_t first = row * row_groups + k / groups.group_size;
+    const std::int64_t lines = (cols / groups.group_size + kPanelWidth - 1) / kPanelWidth * kPanelWidth;
+    widen(groups.dtype,
+          static_cast<const std::byte*>(groups.scales) + first * static_cast<std::int64_t>(dtype_size(groups.dtype)),
+          std::min(lines, num_scales - first), scales + i * kTileGroups, kPanelWidth);
+  }
 }
 
 }  // namespace
@@ -76,7 +88,7 @@ HWY_AFTER_NAMESPACE();
 namespace xlstm::kernels {
 
 HWY_EXPORT(kernel_target);
-HWY_EXPORT(unpack_row_target);
+HWY_EXPORT(unpack_tiles_target);
 
 namespace {
 
@@ -128,18 +140,13 @@ void quantized_gemm(const MatrixView& w, DType type, std::int64_t row_begin, std
   const QuantizedKernel kernel = kernel_for(panel.order, group_size);
   multiply_biases(w, row_begin, row_end, x, panel, x_stride, y, y_stride, panels, accumulate, scratch);
 
-  const std::int64_t element = kernel.wide ? 2 : 1, step = kTileGroups * 16 / element;
+  const std::int64_t element = kernel.wide ? 2 : 1, step = kTileGroups * 32 / kernel.panels / element;
   auto* const scales = reinterpret_cast<float*>(scratch + kQuantizedGemmRows * kTileGroups * 32);
   const std::int64_t tiles = (row_end - row_begin + kernel.rows - 1) / kernel.rows;
   if (kernel.begin != nullptr) kernel.begin(group_size);
   for (std::int64_t k = 0; k < w.cols; k += step) {
     const std::int64_t cols = std::min(step, w.cols - k);
-    for (std::int64_t i = 0; i < tiles * kernel.rows; ++i) {  // past the last row: that row again
-      HWY_DYNAMIC_DISPATCH(unpack_row_target)
-      (w, std::min(row_begin + i, row_end - 1), k, cols, kernel,
-       scratch + (i / kernel.rows * cols * kernel.rows + i % kernel.rows * kernel.piece) * element,
-       scales + i * kTileGroups);
-    }
+    HWY_DYNAMIC_DISPATCH(unpack_tiles_target)(w, row_begin, row_end, k, cols, kernel, scratch, scales);
     Ahead ahead = ahead_of(w, row_begin, row_end, k, step, tiles * ((panels + kernel.panels - 1) / kernel.panels));
     for (std::int64_t p = 0; p < panels; p += kernel.panels) {
       for (std::int64_t i = 0; i < tiles; ++i) {

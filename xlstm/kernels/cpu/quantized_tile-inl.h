@@ -30,37 +30,60 @@ using VI = hn::Vec<DI>;
 #if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX2
 // Written out: g++ spills a tile of these when they are intrinsics, and Highway 1.0.3 has no target for some, which run
 // only where cpu_extensions() names them.
-#define XLSTM_INTEGER_DOT(name, columns, text)                             \
-  struct name {                                                            \
-    using Sum = VI;                                                        \
-    static constexpr int kColumns = columns;                               \
-    static constexpr bool kWidens = false;                                 \
-    static HWY_INLINE Sum zero() { return hn::Zero(DI()); }                \
-    static HWY_INLINE void add(VI w, VI x, Sum& sum) {                     \
-      VI t;                                                                \
-      asm(text : "+v"(sum.raw), "=&v"(t.raw) : "v"(w.raw), "v"(x.raw));    \
-    }                                                                      \
-    static HWY_INLINE VI total(Sum sum) { return sum; }                    \
-  };
-XLSTM_INTEGER_DOT(PairsDot, 2, "vpmaddwd %3, %2, %1\n\tvpaddd %1, %0, %0")
 #if HWY_TARGET == HWY_AVX2
-XLSTM_INTEGER_DOT(VnniQuadsDot, 4, "%{vex%} vpdpbusd %3, %2, %0")
-XLSTM_INTEGER_DOT(VnniPairsDot, 2, "%{vex%} vpdpwssd %3, %2, %0")
+#define XLSTM_ZERO "vpxor %0, %0, %0"
 #else
-XLSTM_INTEGER_DOT(VnniQuadsDot, 4, "vpdpbusd %3, %2, %0")
-XLSTM_INTEGER_DOT(VnniPairsDot, 2, "vpdpwssd %3, %2, %0")
+#define XLSTM_ZERO "vpxord %0, %0, %0"
 #endif
-#undef XLSTM_INTEGER_DOT
+HWY_INLINE VI opaque_zero() {
+  VI zero;
+  asm volatile(XLSTM_ZERO : "=v"(zero.raw));
+  return zero;
+}
+#undef XLSTM_ZERO
+struct OneInt32 {
+  using Sum = VI;
+  static constexpr bool kWidens = false;
+  static HWY_INLINE Sum zero() { return opaque_zero(); }
+  static HWY_INLINE VI total(Sum sum) { return sum; }
+};
+
+struct PairsDot : OneInt32 {
+  static constexpr int kColumns = 2;
+  static HWY_INLINE void add(VI w, VI x, Sum& sum) {
+    VI products;
+    asm("vpmaddwd %3, %2, %1\n\tvpaddd %1, %0, %0" : "+&v"(sum.raw), "=&v"(products.raw) : "v"(w.raw), "v"(x.raw));
+  }
+};
+
+#define XLSTM_VEX "%{vex%} "
+#if HWY_TARGET != HWY_AVX2
+#undef XLSTM_VEX
+#define XLSTM_VEX ""
+#endif
+struct VnniQuadsDot : OneInt32 {
+  static constexpr int kColumns = 4;
+  static HWY_INLINE void add(VI w, VI x, Sum& sum) {
+    asm(XLSTM_VEX "vpdpbusd %2, %1, %0" : "+&v"(sum.raw) : "v"(w.raw), "v"(x.raw));
+  }
+};
+struct VnniPairsDot : OneInt32 {
+  static constexpr int kColumns = 2;
+  static HWY_INLINE void add(VI w, VI x, Sum& sum) {
+    asm(XLSTM_VEX "vpdpwssd %2, %1, %0" : "+&v"(sum.raw) : "v"(w.raw), "v"(x.raw));
+  }
+};
+#undef XLSTM_VEX
 
 // Four-bit weights: two products are at most 2 * 15 * 127, and the sums of a piece, 8 of them, still fit 16 bits.
 struct NibbleQuadsDot {
   using Sum = VI;  // two int16 a lane
   static constexpr int kColumns = 4;
   static constexpr bool kWidens = true;
-  static HWY_INLINE Sum zero() { return hn::Zero(DI()); }
+  static HWY_INLINE Sum zero() { return opaque_zero(); }
   static HWY_INLINE void add(VI w, VI x, Sum& sum) {
-    VI t;
-    asm("vpmaddubsw %3, %2, %1\n\tvpaddw %1, %0, %0" : "+v"(sum.raw), "=&v"(t.raw) : "v"(w.raw), "v"(x.raw));
+    VI products;
+    asm("vpmaddubsw %3, %2, %1\n\tvpaddw %1, %0, %0" : "+v"(sum.raw), "=&v"(products.raw) : "v"(w.raw), "v"(x.raw));
   }
   static HWY_INLINE VI total(Sum sum) {
     const hn::Repartition<std::int16_t, DI> d16;
@@ -117,7 +140,8 @@ struct DotTile {
   /// The products of one piece. x_panel: bytes from a panel to the next.
   HWY_INLINE void multiply(const std::byte* w, const std::byte* x, std::int64_t x_panel) {
     const DI d;
-    for (int step = 0; step < kSteps; ++step) {
+    XLSTM_UNROLLED(int line = 0; line < kDotRows * kRowBytes; line += 64) __builtin_prefetch(w + kDotRows * kRowBytes + line);
+    XLSTM_UNROLLED(int step = 0; step < kSteps; ++step) {
       VI line[kWide];
       XLSTM_UNROLLED(int v = 0; v < kWide; ++v) {
         const std::byte* from = x + (v / kVectors) * x_panel + (v % kVectors) * kLanes * 4;

@@ -68,37 +68,37 @@ HWY_INLINE void widen(DType dtype, const std::byte* from, std::int64_t count, fl
 // Columns whose q are unpacked at a time: what every group size is a multiple of.
 constexpr std::int64_t kPieceColumns = 32;
 
-/// 32 q of 4 or 8 bits -> uint8.
-HWY_INLINE void unpack_bytes(int bits, const std::byte* from, std::uint8_t* to) {
-  if (bits == 8) {
-    std::memcpy(to, from, kPieceColumns);
-    return;
+/// 32 q of 8 bits -> uint8 or uint16, of 4 bits (two a byte, the first in its lower half) likewise.
+template <int kBits>
+HWY_INLINE void unpack_q(const std::byte* from, std::uint8_t* to) {
+  static_assert(kBits == 8);
+  std::memcpy(to, from, kPieceColumns);
+}
+template <int kBits>
+HWY_INLINE void unpack_q(const std::byte* from, std::uint16_t* to) {
+  static_assert(kBits == 8);
+  const hn::CappedTag<std::uint16_t, kPieceColumns> d;
+  const hn::Rebind<std::uint8_t, decltype(d)> d8;
+  for (std::size_t i = 0; i < kPieceColumns; i += hn::Lanes(d)) {
+    hn::StoreU(hn::PromoteTo(d, hn::LoadU(d8, reinterpret_cast<const std::uint8_t*>(from) + i)), d, to + i);
   }
+}
+template <>
+HWY_INLINE void unpack_q<4>(const std::byte* from, std::uint8_t* to) {
   const hn::CappedTag<std::uint16_t, kPieceColumns / 2> d;
   const hn::Rebind<std::uint8_t, decltype(d)> d8;
-  const auto* bytes = reinterpret_cast<const std::uint8_t*>(from);
-  for (std::size_t i = 0; i < kPieceColumns / 2; i += hn::Lanes(d)) {  // two q a byte, the first in its lower half
-    const auto both = hn::PromoteTo(d, hn::LoadU(d8, bytes + i));
+  for (std::size_t i = 0; i < kPieceColumns / 2; i += hn::Lanes(d)) {
+    const auto both = hn::PromoteTo(d, hn::LoadU(d8, reinterpret_cast<const std::uint8_t*>(from) + i));
     const auto apart = hn::And(hn::Or(both, hn::ShiftLeft<4>(both)), hn::Set(d, std::uint16_t{0x0f0f}));
     hn::StoreU(apart, d, reinterpret_cast<std::uint16_t*>(to) + i);
   }
 }
-
-/// 32 q of 4 or 8 bits -> uint16.
-HWY_INLINE void unpack_words(int bits, const std::byte* from, std::uint16_t* to) {
-  const auto* bytes = reinterpret_cast<const std::uint8_t*>(from);
-  if (bits == 8) {
-    const hn::CappedTag<std::uint16_t, kPieceColumns> d;
-    const hn::Rebind<std::uint8_t, decltype(d)> d8;
-    for (std::size_t i = 0; i < kPieceColumns; i += hn::Lanes(d)) {
-      hn::StoreU(hn::PromoteTo(d, hn::LoadU(d8, bytes + i)), d, to + i);
-    }
-    return;
-  }
+template <>
+HWY_INLINE void unpack_q<4>(const std::byte* from, std::uint16_t* to) {
   const hn::CappedTag<std::uint32_t, kPieceColumns / 2> d;
   const hn::Rebind<std::uint8_t, decltype(d)> d8;
   for (std::size_t i = 0; i < kPieceColumns / 2; i += hn::Lanes(d)) {
-    const auto both = hn::PromoteTo(d, hn::LoadU(d8, bytes + i));
+    const auto both = hn::PromoteTo(d, hn::LoadU(d8, reinterpret_cast<const std::uint8_t*>(from) + i));
     const auto apart = hn::And(hn::Or(both, hn::ShiftLeft<12>(both)), hn::Set(d, 0x000f000fu));
     hn::StoreU(apart, d, reinterpret_cast<std::uint32_t*>(to) + i);
   }
