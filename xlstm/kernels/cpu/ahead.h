@@ -34,11 +34,11 @@ inline Ahead ahead_of(const MatrixView& w, std::int64_t begin, std::int64_t end,
                       std::int64_t fetches) {
   const std::int64_t next_k = k + step < w.cols ? k + step : 0;
   const std::int64_t next_row = next_k > 0 ? begin : end;
-  const auto element = static_cast<std::int64_t>(dtype_size(w.dtype));
+  const std::int64_t bits = w.quantized() ? w.groups.bits : static_cast<std::int64_t>(8 * dtype_size(w.dtype));
   Ahead ahead;
-  ahead.row = static_cast<const char*>(w.data) + (next_row * w.cols + next_k) * element;
-  ahead.stride = w.cols * element;
-  ahead.row_lines = (std::min(step, w.cols - next_k) * element + 63) / 64;
+  ahead.stride = w.row_bytes();
+  ahead.row = static_cast<const char*>(w.data) + next_row * ahead.stride + next_k * bits / 8;
+  ahead.row_lines = (std::min(step, w.cols - next_k) * bits / 8 + 63) / 64;
   ahead.rows = std::min(end - begin, w.rows - next_row);
   fetches = std::max<std::int64_t>(1, fetches);
   ahead.lines_per_fetch = (ahead.rows * ahead.row_lines + fetches - 1) / fetches;

@@ -13,6 +13,7 @@
 #include <cstring>
 
 #include "xlstm/kernels/cpu/ahead.h"
+#include "xlstm/kernels/cpu/amx_tile.h"
 
 #define XLSTM_AMX [[gnu::target("amx-tile,amx-bf16")]]
 #define XLSTM_AVX512 [[gnu::target("avx512f")]]
@@ -25,13 +26,6 @@ constexpr std::int64_t kTileCols = 32;  // bfloat16 in a tile's row of 64 bytes
 constexpr std::int64_t kTile = kTileRows * kTileCols;
 constexpr std::int64_t kParts = 3;
 constexpr std::int64_t kGroup = 4;  // tiles of weights side by side: 4 of sums, 3 of x and 1 of weights are all 8
-
-/// Every tile is 16 rows of 64 bytes.
-struct alignas(64) TileConfig {
-  std::uint8_t palette = 1, start_row = 0, reserved[14] = {};
-  std::uint16_t row_bytes[16] = {64, 64, 64, 64, 64, 64, 64, 64};
-  std::uint8_t rows[16] = {16, 16, 16, 16, 16, 16, 16, 16};
-};
 
 bool ask_for_amx() {
   constexpr unsigned kAmxBf16 = 1u << 22, kAmxTile = 1u << 24;

@@ -8,6 +8,7 @@
 // (a block of its own: after foreach_target.h)
 #include "hwy/highway.h"
 #include "xlstm/kernels/cpu/micro_gemm-inl.h"
+#include "xlstm/kernels/cpu/unpack-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace xlstm::kernels {
@@ -18,49 +19,6 @@ namespace hn = hwy::HWY_NAMESPACE;
 // Unpacked weights lie tile by tile (kRows rows), in a tile 16 columns by 16: a row's 16 are one cache line, and the
 // product walks through them in memory order.
 constexpr int kBlock = kRows * kPanelWidth;
-
-// Sixteen stored weights.
-struct Float32Line {
-  using T = float;
-  static HWY_INLINE VP load(const T* w) { return hn::LoadU(DP(), w); }
-};
-struct Bfloat16Line {
-  using T = std::uint16_t;
-  static HWY_INLINE VP load(const T* w) {
-    const hn::Rebind<std::uint16_t, DP> d16;
-    const hn::RebindToUnsigned<DP> d32;
-    return hn::BitCast(DP(), hn::ShiftLeft<16>(hn::PromoteTo(d32, hn::LoadU(d16, w))));
-  }
-};
-struct Float16Line {
-  using T = hwy::float16_t;
-  static HWY_INLINE VP load(const T* w) { return hn::PromoteTo(DP(), hn::LoadU(hn::Rebind<T, DP>(), w)); }
-};
-
-// The whole lines of `count` weights; returns how many weights those are.
-template <class Line>
-HWY_INLINE std::int64_t unpack_lines(const std::byte* from, std::int64_t count, float* to) {
-  const auto* w = reinterpret_cast<const typename Line::T*>(from);
-  std::int64_t i = 0;
-  for (; i + kPanelWidth <= count; i += kPanelWidth, to += kBlock) {
-    for (int j = 0; j < kPanelWidth; j += kLanes) hn::StoreU(Line::load(w + i + j), DP(), to + j);
-  }
-  return i;
-}
-
-// `count` stored weights of one row -> float32, a line of 16 every kBlock floats.
-HWY_INLINE void unpack(DType dtype, const std::byte* from, std::int64_t count, float* to) {
-  std::int64_t i = 0;
-  if (dtype == DType::bfloat16) i = unpack_lines<Bfloat16Line>(from, count, to);
-  if (dtype == DType::float32) i = unpack_lines<Float32Line>(from, count, to);
-  // Its scalar PromoteTo knows neither Inf nor NaN.
-  if (dtype == DType::float16 && HWY_TARGET != HWY_SCALAR) i = unpack_lines<Float16Line>(from, count, to);
-  for (; i < count; i += kPanelWidth) {
-    widen_to_float32(dtype, from + i * static_cast<std::int64_t>(dtype_size(dtype)),
-                     static_cast<std::size_t>(std::min<std::int64_t>(kPanelWidth, count - i)),
-                     to + i / kPanelWidth * kBlock);
-  }
-}
 
 constexpr int kTile = kRows * static_cast<int>(kGemmCols);
 constexpr Strides kUnpacked = {kPanelWidth, 1, kPanelWidth, kBlock, kTile};
@@ -77,8 +35,8 @@ void panel_gemm_target(const MatrixView& w, std::int64_t row_begin, std::int64_t
     const std::int64_t cols = std::min(kGemmCols, w.cols - k);
     for (std::int64_t r = row_begin; r < row_end; ++r) {
       const std::int64_t i = r - row_begin;
-      unpack(w.dtype, weights + (r * w.cols + k) * element, cols,
-             scratch + i / kRows * kTile + i % kRows * kPanelWidth);
+      widen(w.dtype, weights + (r * w.cols + k) * element, cols,
+            scratch + i / kRows * kTile + i % kRows * kPanelWidth, kBlock);
     }
     const float beta = accumulate || k > 0 ? 1.0f : 0.0f;
     gemm_panels<kUnpacked>({scratch, kPanelWidth, 1, x + k * kPanelWidth, kPanelWidth, y + row_begin * kPanelWidth,

@@ -1,0 +1,59 @@
+// What a product with quantised weights is made of: its register tile, and the order of q that the tile reads.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "xlstm/kernels/cpu/quantized_gemv.h"
+
+namespace xlstm::kernels {
+
+/// How the q of a panel lie. A line is 64 bytes, 4 of each of 16 tokens: an operand of the integer dot products, whose
+/// other operand is 4 bytes of a row of weights, broadcast.
+enum class QuantizedOrder {
+  quads,   // int8 [cols / 4][16][4]
+  pairs,   // int16 [cols / 2][16][2]
+  planes,  // int16 as two bytes: the signed high ones as quads, then the unsigned low ones
+};
+
+/// The order for the CPU target in use.
+QuantizedOrder quantized_order(const QuantizedFormat& format);
+
+/// Where the parts of a quantised panel begin, in bytes from its own beginning, where q is.
+struct QuantizedPanel {
+  QuantizedOrder order = QuantizedOrder::pairs;
+  std::int64_t low = 0;     // the second plane
+  std::int64_t scales = 0;  // float32 [groups][16]
+  std::int64_t sums = 0;    // float32 [groups][16]: scale * (sum of q), what a bias is multiplied by
+  std::int64_t parts = 0;   // the same as amx_split_panel leaves it; only on AMX
+  std::int64_t bytes = 0;   // of it all
+};
+QuantizedPanel quantized_panel(const QuantizedFormat& format, std::int64_t cols);
+
+/// Groups of one row that are unpacked at a time, at most.
+inline constexpr std::int64_t kTileGroups = 32;
+
+/// A tile adds the product of some rows of unpacked weights and some panels to y, group by group.
+struct QuantizedTile {
+  const std::byte* w;      // q [groups][group_size / piece][tile rows][piece]: what a kernel reads, in memory order
+  const float* w_scales;   // [tile rows][kTileGroups]
+  const std::byte* x;      // q of the first panel
+  const float* x_scales;   // and its scales
+  std::int64_t x_stride;   // bytes to the next panel's q and scales
+  std::int64_t low;        // bytes to the second plane
+  float* y;                // [tile rows][16]
+  std::int64_t y_stride;   // floats to the next panel's
+  std::int64_t groups;
+  std::int64_t group_size;
+};
+
+/// The register tile of a CPU target.
+struct QuantizedKernel {
+  std::int64_t rows, panels;  // of a tile
+  std::int64_t piece;         // columns of a row side by side: 32 or 64
+  bool wide;                  // weights are unpacked to uint16, not to uint8
+  void (*multiply)(const QuantizedTile& tile, std::int64_t panels);
+  void (*begin)(std::int64_t group_size), (*end)();  // round the use of multiply; null: nothing to do
+};
+
+}  // namespace xlstm::kernels
