@@ -64,8 +64,8 @@ std::unique_ptr<engine::Engine> load(const Options& options) {
   ProgressBar bar("making random weights");
   engine::LoadOptions load = load_options(options.model);
   load.on_progress = [&](double fraction) { bar.update(fraction); };
-  const DType dtype = options.dtype.empty() ? DType::bfloat16 : dtype_from_name(options.dtype);
-  return engine::Engine::synthetic(options.synthetic, dtype, kSeed, load);
+  const auto format = model::synthetic_format(options.dtype.empty() ? "bfloat16" : options.dtype);
+  return engine::Engine::synthetic(options.synthetic, format, kSeed, load);
 }
 
 /// Rows to the file of --csv, if there is one.
@@ -218,9 +218,12 @@ void add_bench(CLI::App& program, Action& action) {
       ->type_name(fmt::format("{}", fmt::join(names, "|")))
       ->check(one_of(names))
       ->group("Weights");
-  verb.add_option("--dtype", options->dtype, "Of the random weights (bfloat16 if not given)")
-      ->type_name("float32|float16|bfloat16")
-      ->check(one_of({"float32", "float16", "bfloat16"}))
+  const std::vector<std::string> formats = model::synthetic_format_names();
+  verb.add_option(
+          "--dtype", options->dtype,
+          "Of the random weights (bfloat16 if not given); int8 and int4: groups of 64, gates and scales bfloat16")
+      ->type_name(fmt::format("{}", fmt::join(formats, "|")))
+      ->check(one_of(formats))
       ->group("Weights");
   verb.add_option("--write", options->write, "Also write the random weights as a checkpoint, for --model")
       ->type_name("DIR")
@@ -231,6 +234,7 @@ void add_bench(CLI::App& program, Action& action) {
       "Examples:\n"
       "  xlstm bench --prompt-tokens 1024 --decode-tokens 64\n"
       "  xlstm bench --synthetic 1.3b --dtype bfloat16 --write /tmp/1.3b --json\n"
+      "  xlstm bench --synthetic 7b --dtype int4\n"
       "  xlstm bench --model /tmp/1.3b --profile\n"
       "  xlstm bench --sweep batch=1,2,4,8 --sweep prompt=128,256 --csv sweep.csv\n"
       "  xlstm bench --positions 1000,10000,100000,1000000\n"

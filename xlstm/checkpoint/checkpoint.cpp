@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "xlstm/checkpoint/json_document.h"
+#include "xlstm/checkpoint/quantization_config.h"
 #include "xlstm/checkpoint/read_config.h"
 #include "xlstm/checkpoint/refuse.h"
 #include "xlstm/checkpoint/shards.h"

@@ -1,4 +1,4 @@
-#include "xlstm/checkpoint/read_config.h"
+#include "xlstm/checkpoint/quantization_config.h"
 
 namespace xlstm::checkpoint {
 namespace {
@@ -40,6 +40,19 @@ std::optional<config::Quantization> read_quantization(ConfigSection& root) {
   }
   section->note_unknown();
   return quantization;
+}
+
+void set_quantization(nlohmann::json& config, config::AffineFormat format,
+                      const std::map<std::string, config::AffineFormat>& modules) {
+  const auto describe = [](config::AffineFormat f) {
+    return nlohmann::json{{"group_size", f.group_size}, {"bits", f.bits}, {"mode", "affine"}};
+  };
+  nlohmann::json value = describe(format);
+  for (const auto& [module, own] : modules) {
+    if (own != format) value[module] = describe(own);
+  }
+  config["quantization"] = value;
+  config["quantization_config"] = value;
 }
 
 }  // namespace xlstm::checkpoint

@@ -14,11 +14,6 @@ void read_large_config(ConfigSection& section, Checkpoint& checkpoint);
 /// tensors; fills config, widths and the bias flags.
 void read_research_config(ConfigSection& section, Checkpoint& checkpoint);
 
-/// MLX's affine groups as mlx-lm writes them: {"quantization": {"group_size", "bits", "mode", "<module path>":
-/// {"group_size", "bits"} or a boolean}}, and the same again under "quantization_config". Nothing when there is no such
-/// key. Errors: unsupported (another mode or width, another quantization_config), corrupt_file.
-std::optional<config::Quantization> read_quantization(ConfigSection& root);
-
 /// generation_config.json: token ids, which win over those of config.json.
 void read_generation_config(ConfigSection& section, config::ModelConfig& config);
 

@@ -12,7 +12,6 @@
 #include "xlstm/engine/front_end.h"
 #include "xlstm/engine/model_hash.h"
 #include "xlstm/model/load.h"
-#include "xlstm/model/synthetic.h"
 #include "xlstm/state/state_file.h"
 
 namespace xlstm::engine {
@@ -62,12 +61,12 @@ std::unique_ptr<Engine> Engine::load(const LoadOptions& options) {
   return engine;
 }
 
-std::unique_ptr<Engine> Engine::synthetic(std::string_view name, DType dtype, std::uint64_t seed,
-                                          const LoadOptions& options) {
+std::unique_ptr<Engine> Engine::synthetic(std::string_view name, const model::SyntheticFormat& format,
+                                          std::uint64_t seed, const LoadOptions& options) {
   report(options, 0);
   std::unique_ptr<Engine> engine(new Engine());
   engine->source_ = "synthetic " + std::string(name);
-  engine->model_ = model::make_synthetic(name, dtype, seed);
+  engine->model_ = model::make_synthetic(name, format, seed);
   engine->tokenizer_ = tokenizer::make_byte_tokenizer();
   report(options, 0.75);
   engine->start_backend(options);

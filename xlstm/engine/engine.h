@@ -17,6 +17,7 @@
 #include "xlstm/base/token_id.h"
 #include "xlstm/generation/generate.h"
 #include "xlstm/model/model.h"
+#include "xlstm/model/synthetic.h"
 #include "xlstm/tokenizer/tokenizer.h"
 
 namespace xlstm::engine {
@@ -69,8 +70,8 @@ class Engine {
   /// name, state dtype), overloaded (not even one state would fit in memory).
   static std::unique_ptr<Engine> load(const LoadOptions& options);
   /// A random model of a published shape (see model::make_synthetic); tokenizer: bytes. options.model is not looked at.
-  static std::unique_ptr<Engine> synthetic(std::string_view name, DType dtype, std::uint64_t seed,
-                                           const LoadOptions& options);
+  static std::unique_ptr<Engine> synthetic(std::string_view name, const model::SyntheticFormat& format,
+                                           std::uint64_t seed, const LoadOptions& options);
 
   const model::Model& model() const noexcept { return *model_; }
   const tokenizer::Tokenizer& tokenizer() const noexcept { return *tokenizer_; }

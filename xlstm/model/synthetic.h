@@ -4,12 +4,14 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "xlstm/checkpoint/available_memory.h"
 #include "xlstm/checkpoint/shard_plan.h"
+#include "xlstm/config/quantization.h"
 #include "xlstm/model/model.h"
 
 namespace xlstm::model {
@@ -32,18 +34,35 @@ std::vector<std::string> synthetic_names();
 /// Errors: invalid_argument, naming the names there are.
 SyntheticShape synthetic_shape(std::string_view name);
 
+/// How the weights of a synthetic network are stored: `dtype`; with groups, every matrix that they divide quantised,
+/// but for gates, with scales and biases in dtype.
+struct SyntheticFormat {
+  SyntheticFormat(DType type) : dtype(type) {}  // a dtype alone means weights of that dtype
+  SyntheticFormat(DType type, config::AffineFormat format) : dtype(type), groups(format) {}
+
+  DType dtype;
+  std::optional<config::AffineFormat> groups;
+};
+
+/// "float32", "float16", "bfloat16", and "int8" and "int4" (groups of 64, else bfloat16).
+std::vector<std::string> synthetic_format_names();
+/// Errors: invalid_argument, naming the names there are.
+SyntheticFormat synthetic_format(std::string_view name);
+
 /// xLSTM-large of the named shape, matrices uniform with variance 1/in, gate biases as trained models have them
-/// (i -10, f 3..6), norm weights 1, stored as `dtype`; memory asks for huge pages. The same shape and seed give the
-/// same numbers, rounded to dtype, on any number of threads. Errors: invalid_argument (name, dtype), overloaded (not
-/// enough memory, checked first).
-std::shared_ptr<const Model> make_synthetic(std::string_view name, DType dtype, std::uint64_t seed);
+/// (i -10, f 3..6), norm weights 1, stored as `format` says; memory asks for huge pages, and there is never more of it
+/// than the stored weights take. The same shape and seed give the same numbers, rounded to the dtype and then
+/// quantised, on any number of threads. Errors: invalid_argument (name, dtype), overloaded (not enough memory, checked
+/// first).
+std::shared_ptr<const Model> make_synthetic(std::string_view name, const SyntheticFormat& format, std::uint64_t seed);
 std::shared_ptr<const Model> make_synthetic(
-    const SyntheticShape& shape, DType dtype, std::uint64_t seed,
+    const SyntheticShape& shape, const SyntheticFormat& format, std::uint64_t seed,
     const checkpoint::AvailableMemory& available = [] { return checkpoint::available_memory_bytes(); });
 
-/// Writes a large-architecture model as a Hugging Face checkpoint: config.json, model.safetensors or shards + index.
-/// The directory is made; files of the same names are replaced. Errors: unsupported (a network that this layout cannot
-/// express), invalid_argument (other weight files lie there and would be mixed in), those of checkpoint::AtomicFile.
+/// Writes a large-architecture model, quantised layers as they are, as a Hugging Face checkpoint: config.json,
+/// model.safetensors or shards + index. The directory is made; files of the same names are replaced. Errors:
+/// unsupported (a network that this layout cannot express), invalid_argument (other weight files lie there and would be
+/// mixed in), those of checkpoint::AtomicFile.
 void write_huggingface(const Model& model, const std::filesystem::path& directory,
                        std::size_t max_shard_bytes = checkpoint::kMaxShardBytes);
 

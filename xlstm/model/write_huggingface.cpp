@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "xlstm/base/error.h"
+#include "xlstm/checkpoint/quantization_config.h"
 #include "xlstm/checkpoint/safetensors.h"
 #include "xlstm/checkpoint/shard_plan.h"
 #include "xlstm/model/synthetic.h"
@@ -24,19 +25,28 @@ using nlohmann::json;
 class Exporter {
  public:
   explicit Exporter(const Model& model) : model_(model) {
-    view("backbone.embeddings.weight", model.embedding.weight);
+    matrix("backbone.embeddings", model.embedding);
     for (std::size_t b = 0; b < model.blocks.size(); ++b) {
       block("backbone.blocks." + std::to_string(b) + '.', std::get<LargeBlock>(model.blocks[b]));
     }
     norm("backbone.out_norm", *model.out_norm);
-    if (!model.config.tie_weights) view("lm_head.weight", model.lm_head.weight);
+    if (!model.config.tie_weights) matrix("lm_head", model.lm_head);
   }
   const std::vector<TensorView>& tensors() const { return tensors_; }
+  const std::map<std::string, config::AffineFormat>& quantized() const { return quantized_; }
 
  private:
   void view(const std::string& name, TensorView tensor) {
     tensor.name = name;
     tensors_.push_back(std::move(tensor));
+  }
+
+  void matrix(const std::string& prefix, const Matrix& matrix) {
+    view(prefix + ".weight", matrix.weight);
+    if (!matrix.groups) return;
+    view(prefix + ".scales", matrix.groups->scales);
+    view(prefix + ".biases", matrix.groups->biases);
+    quantized_[prefix] = {matrix.groups->bits, matrix.groups->group_size};
   }
 
   // Vectors are float32 in memory. They go back to the type of the matrices unless that would change a value.
@@ -53,7 +63,7 @@ class Exporter {
   }
 
   void linear(const std::string& prefix, const Linear& layer) {
-    view(prefix + ".weight", layer.weight);
+    matrix(prefix, layer);
     vector(prefix + ".bias", layer.bias);
   }
 
@@ -81,6 +91,7 @@ class Exporter {
 
   const Model& model_;
   std::vector<TensorView> tensors_;
+  std::map<std::string, config::AffineFormat> quantized_;
   std::deque<std::vector<std::byte>> owned_;
 };
 
@@ -194,6 +205,7 @@ void write_huggingface(const Model& model, const fs::path& directory, std::size_
   check_expressible(model);
   const Exporter exporter(model);
   const std::vector<TensorView>& tensors = exporter.tensors();
+  const std::map<std::string, config::AffineFormat>& quantized = exporter.quantized();
   const std::vector<std::size_t> ends = checkpoint::cut_into_shards(bytes_of(tensors), max_shard_bytes);
   const std::vector<std::string> names = checkpoint::shard_names(ends.size());
   std::error_code error;
@@ -208,7 +220,7 @@ void write_huggingface(const Model& model, const fs::path& directory, std::size_
     std::vector<TensorView> shard(tensors.begin() + static_cast<std::ptrdiff_t>(begin),
                                   tensors.begin() + static_cast<std::ptrdiff_t>(ends[i]));
     checkpoint::order_for_alignment(shard);
-    checkpoint::write_safetensors(directory / names[i], shard, {{"format", "pt"}});
+    checkpoint::write_safetensors(directory / names[i], shard, {{"format", quantized.empty() ? "pt" : "mlx"}});
     for (const TensorView& tensor : shard) {
       weight_map[tensor.name] = names[i];
       total += tensor.nbytes();
@@ -216,8 +228,10 @@ void write_huggingface(const Model& model, const fs::path& directory, std::size_
     begin = ends[i];
   }
   if (ends.size() > 1) checkpoint::write_index(directory, weight_map, total);
+  json config = make_config_json(model);
+  if (!quantized.empty()) checkpoint::set_quantization(config, quantized.begin()->second, quantized);
   // Last: without it the directory is no checkpoint.
-  checkpoint::write_text(directory / "config.json", make_config_json(model).dump(2) + "\n");
+  checkpoint::write_text(directory / "config.json", config.dump(2) + "\n");
 }
 
 }  // namespace xlstm::model

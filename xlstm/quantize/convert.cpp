@@ -4,6 +4,7 @@
 #include <cstring>
 #include <utility>
 
+#include "xlstm/checkpoint/quantization_config.h"
 #include "xlstm/checkpoint/refuse.h"
 #include "xlstm/model/tensor_binder.h"
 #include "xlstm/quantize/output_config.h"
@@ -58,7 +59,8 @@ class Converter {
       set_dtype(output.config, *options_.dtype);
       erase_quantization(output.config);
     } else if (source_.checkpoint.quantization) {
-      set_quantization(output.config, source_.checkpoint.quantization->format, quantized_modules(source_, rewrites));
+      checkpoint::set_quantization(output.config, source_.checkpoint.quantization->format,
+                                   quantized_modules(source_, rewrites));
     }
     return output;
   }

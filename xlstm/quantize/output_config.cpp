@@ -46,19 +46,6 @@ void set_dtype(json& config, DType dtype) {
   }
 }
 
-void set_quantization(json& config, config::AffineFormat format,
-                      const std::map<std::string, config::AffineFormat>& modules) {
-  const auto describe = [](config::AffineFormat f) {
-    return json{{"group_size", f.group_size}, {"bits", f.bits}, {"mode", "affine"}};
-  };
-  json value = describe(format);
-  for (const auto& [module, own] : modules) {
-    if (own != format) value[module] = describe(own);
-  }
-  config["quantization"] = value;
-  config["quantization_config"] = value;
-}
-
 void erase_quantization(json& config) {
   config.erase("quantization");
   config.erase("quantization_config");

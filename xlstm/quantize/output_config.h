@@ -1,20 +1,15 @@
 // The config file of a checkpoint that is written: what the source says, and what has changed.
 #pragma once
 
-#include <map>
 #include <nlohmann/json.hpp>
-#include <string>
 
-#include "xlstm/config/quantization.h"
 #include "xlstm/quantize/source.h"
 
 namespace xlstm::quantize {
 
 /// The keys "dtype" and "torch_dtype" where they are.
 void set_dtype(nlohmann::json& config, DType dtype);
-/// As mlx-lm writes it, under both of its keys; `modules` that are quantised otherwise have entries of their own.
-void set_quantization(nlohmann::json& config, config::AffineFormat format,
-                      const std::map<std::string, config::AffineFormat>& modules = {});
+/// Both keys of checkpoint::set_quantization.
 void erase_quantization(nlohmann::json& config);
 
 /// config.json of Hugging Face's xLSTM -> config.yaml of the package: exactly the fields of its config class, which

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "xlstm/checkpoint/quantization_config.h"
 #include "xlstm/checkpoint/refuse.h"
 #include "xlstm/quantize/output_config.h"
 
@@ -68,7 +69,7 @@ QuantizeReport quantize(const checkpoint::FileSource& files, const QuantizeOptio
                        " divide, but got none");
   }
   Output output = {options.output, source.checkpoint.layout, options.max_shard_bytes, source.config};
-  set_quantization(output.config, options.format);
+  checkpoint::set_quantization(output.config, options.format);
   QuantizeReport report;
   static_cast<Report&>(report) = write_checkpoint(source, rewrites, output, callbacks);
   report.kept = std::move(kept);

@@ -7,6 +7,7 @@
 
 #include "xlstm/checkpoint/refuse.h"
 #include "xlstm/kernels/cpu/affine.h"
+#include "xlstm/kernels/cpu/convert.h"
 
 namespace xlstm::quantize {
 namespace {
@@ -57,7 +58,7 @@ void require_within(const Rewrite& rewrite, DType dtype, std::int64_t begin, std
 
 void narrow(const Rewrite& rewrite, std::int64_t begin, std::span<const float> values, std::byte* to) {
   require_within(rewrite, rewrite.dtype, begin, values);
-  narrow_from_float32(rewrite.dtype, values.data(), values.size(), to);
+  kernels::narrow(rewrite.dtype, values.data(), std::ssize(values), to);
 }
 
 const std::byte* element(const TensorView& tensor, std::int64_t index) {
@@ -86,10 +87,10 @@ void dequantize(const Rewrite& rewrite, std::int64_t begin, std::int64_t count, 
 void cast(const Rewrite& rewrite, std::int64_t begin, std::int64_t count, std::byte* to) {
   float values[kBlock];
   for (std::int64_t at = begin; at < begin + count; at += kBlock) {
-    const auto size = static_cast<std::size_t>(std::min(kBlock, begin + count - at));
-    widen_to_float32(rewrite.source.weight.dtype, element(rewrite.source.weight, at), size, values);
-    narrow(rewrite, at, std::span(values, size), to);
-    to += size * dtype_size(rewrite.dtype);
+    const std::int64_t size = std::min(kBlock, begin + count - at);
+    kernels::widen(rewrite.source.weight.dtype, element(rewrite.source.weight, at), size, values);
+    narrow(rewrite, at, std::span(values, static_cast<std::size_t>(size)), to);
+    to += static_cast<std::size_t>(size) * dtype_size(rewrite.dtype);
   }
 }
 
@@ -101,7 +102,7 @@ void narrow_parameters(const Rewrite& rewrite, std::int64_t begin, std::span<con
     const std::int64_t group = static_cast<std::int64_t>(i) * rewrite.format->group_size;
     refuse_value(rewrite, begin + group, values[i], "groups whose scale and bias are numbers");
   }
-  narrow_from_float32(rewrite.dtype, values.data(), values.size(), to);
+  kernels::narrow(rewrite.dtype, values.data(), std::ssize(values), to);
 }
 
 void quantize(const Rewrite& rewrite, std::int64_t begin, std::int64_t count, Chunk& chunk) {
@@ -111,8 +112,7 @@ void quantize(const Rewrite& rewrite, std::int64_t begin, std::int64_t count, Ch
   for (std::int64_t at = begin; at < begin + count; at += kBlock) {
     const std::int64_t size = std::min(kBlock, begin + count - at);
     const auto groups = static_cast<std::size_t>(size / group_size);
-    widen_to_float32(rewrite.source.weight.dtype, element(rewrite.source.weight, at), static_cast<std::size_t>(size),
-                     values);
+    kernels::widen(rewrite.source.weight.dtype, element(rewrite.source.weight, at), size, values);
     require_within(rewrite, DType::float32, at, std::span(values, static_cast<std::size_t>(size)));
     kernels::affine_quantize(values, size, bits, group_size, reinterpret_cast<std::uint32_t*>(words), scales, biases);
     narrow_parameters(rewrite, at, std::span(scales, groups), scale_bytes);

@@ -3,7 +3,8 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
-#include <cstring>
+
+#include "xlstm/kernels/cpu/convert.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "xlstm/kernels/cpu/affine.cpp"
@@ -117,8 +118,8 @@ void affine_dequantize(const MatrixView& w, std::int64_t row, float* out) {
   const auto* bytes = static_cast<const std::uint8_t*>(w.data) + row * w.row_bytes();
   const std::int64_t count = w.cols / groups.group_size;
   const auto parameters = [&](const void* values, std::int64_t first, std::int64_t size, float* to) {
-    const auto at = static_cast<std::size_t>(row * count + first) * dtype_size(groups.dtype);
-    widen_to_float32(groups.dtype, static_cast<const std::byte*>(values) + at, static_cast<std::size_t>(size), to);
+    const std::int64_t at = (row * count + first) * static_cast<std::int64_t>(dtype_size(groups.dtype));
+    widen(groups.dtype, static_cast<const std::byte*>(values) + at, size, to);
   };
   for (std::int64_t first = 0; first < count; first += kGroups) {
     const std::int64_t size = std::min(kGroups, count - first);
