@@ -6,4 +6,5 @@ case ${1:-} in
   -* | "") ;;
   *) export XLSTM_EMULATED="$1"; shift ;;
 esac
+export QEMU_CPU="${QEMU_CPU:-max}"
 exec qemu-aarch64 -L /usr/aarch64-linux-gnu -0 "$0" "${XLSTM_EMULATED:?expected a program}" "$@"

@@ -5,14 +5,19 @@
 #include <fstream>
 
 #include "xlstm/backend/mlx/mlx_backend.h"
-#include "xlstm/base/thread_pool.h"
+#include "xlstm/base/cgroup.h"
 #include "xlstm/checkpoint/available_memory.h"
 #include "xlstm/kernels/cpu/dispatch.h"
 
 namespace xlstm::engine {
 
 Machine describe_machine() {
-  return {kernels::cpu_target_name(), kernels::cpu_targets(), available_cores(), checkpoint::available_memory_bytes(),
+  return {kernels::cpu_target_name(),
+          kernels::cpu_targets(),
+          cache_sizes(),
+          cores(),
+          cgroup_limits().memory_bytes,
+          checkpoint::available_memory_bytes(),
           backend::mlx_version()};
 }
 
