@@ -7,7 +7,7 @@ BUILD := build
 PROMPT ?= In the beginning God
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo build test test-long bench bench-peers check format tidy clean
+.PHONY: help setup demo build test test-long test-neon bench bench-peers check format tidy clean
 
 help:  ## This list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -32,9 +32,13 @@ build: $(BUILD)/mlx-$(MLX)  ## Set up and build everything: library, program, te
 test: build  ## Set up, build, and run the tests (15 minutes at most on two cores)
 	ctest --preset release -j $(JOBS) -LE long --no-label-summary
 
-test-long: setup  ## Sanitizers on everything, long fuzzing, soak; results in bench/results/
-	@tools/setup.sh build develop
+test-long: setup  ## Sanitizers on everything, aarch64 under qemu, long fuzzing, soak; results in bench/results/
+	@tools/setup.sh build develop neon
 	tools/test_long.sh
+
+test-neon:  ## Build for aarch64 and run the tests under qemu (a part of test-long)
+	@MLX=OFF tools/setup.sh build neon
+	tools/test_neon.sh
 
 bench: $(BUILD)/mlx-$(MLX)  ## Speed of the models and of the machine; results in bench/results/
 	cmake --preset release -DXLSTM_BENCH=ON

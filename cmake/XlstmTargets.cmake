@@ -49,7 +49,11 @@ function(xlstm_test path)
   target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR})
   target_link_libraries(${target} PRIVATE xlstm_options ${ARGN} GTest::gmock GTest::gtest_main rapidcheck)
   target_compile_definitions(${target} PRIVATE XLSTM_SOURCE_DIR="${PROJECT_SOURCE_DIR}" XLSTM_BINARY_DIR="${PROJECT_BINARY_DIR}")
+  set(timeout 600)
+  if(CMAKE_CROSSCOMPILING)
+    set(timeout 3600)  # an emulator takes ten to thirty times as long
+  endif()
   gtest_discover_tests(${target} TEST_PREFIX "${target}." DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60
     NO_PRETTY_VALUES  # names as GoogleTest has them: how a value prints may be its bytes, addresses among them
-    PROPERTIES LABELS ${kind} TIMEOUT 600)
+    PROPERTIES LABELS ${kind} TIMEOUT ${timeout})
 endfunction()

@@ -1,7 +1,7 @@
 #!/bin/sh
-# The tests that "make test" has no time for: every test under the sanitizers and without MLX, long fuzzing, soak.
+# The tests that "make test" has no time for: every test under the sanitizers, without MLX and on aarch64, long fuzzing, soak.
 # Every part runs even if one before it failed; its output is kept in bench/results/. FUZZ_SECONDS: time of each fuzz target.
-# Usage: tools/test_long.sh [PART...], default: no-mlx asan-ubsan tsan fuzz soak
+# Usage: tools/test_long.sh [PART...], default: no-mlx asan-ubsan tsan neon fuzz soak
 set -u
 cd "$(dirname "$0")/.."
 jobs=$(nproc)
@@ -35,9 +35,10 @@ soak() {
 part() {
   case $1 in
     no-mlx | asan-ubsan | tsan) test_preset "$1" ;;
+    neon) tools/test_neon.sh ;;
     fuzz) fuzz ;;
     soak) soak ;;
-    *) echo "test_long: no part '$1': expected no-mlx, asan-ubsan, tsan, fuzz or soak" && return 2 ;;
+    *) echo "test_long: no part '$1': expected no-mlx, asan-ubsan, tsan, neon, fuzz or soak" && return 2 ;;
   esac
 }
 
@@ -45,7 +46,7 @@ if [ "${1:-}" = --part ]; then  # the way record.py calls back
   part "$2"
   exit
 fi
-[ $# -gt 0 ] || set -- no-mlx asan-ubsan tsan fuzz soak
+[ $# -gt 0 ] || set -- no-mlx asan-ubsan tsan neon fuzz soak
 for name in "$@"; do
   tools/record.py "test-long-$name" tools/test_long.sh --part "$name" || failed="$failed $name"
 done

@@ -6,12 +6,12 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/cli/flags.h"
+#include "apps/cli/machine_info.h"
 #include "apps/cli/standard_output.h"
 #include "apps/cli/units.h"
 #include "apps/cli/verbs.h"
 #include "apps/cli/version.h"
 #include "apps/cli/weights.h"
-#include "xlstm/engine/machine.h"
 
 namespace xlstm::cli {
 namespace {
@@ -71,18 +71,16 @@ ordered_json describe_text(const engine::Engine& engine) {
           {"config_eos_token_ids", engine.config_stop_ids()}};
 }
 
-ordered_json describe_runtime(engine::Engine& engine) {
+ordered_json describe_runtime(engine::Engine& engine, int threads_asked) {
   const engine::Machine machine = engine::describe_machine();
-  return {{"backend", engine.backend().name()},
-          {"backends", backend::backend_names()},
-          {"threads", engine.backend().num_threads()},
-          {"activation_dtype", engine.backend().activation_dtype()},
-          {"cpu_target", machine.cpu_target},
-          {"cpu_targets", machine.cpu_targets},
-          {"memory_available_bytes", machine.available_memory_bytes},
-          {"mlx_version", machine.mlx_version.empty() ? ordered_json() : ordered_json(machine.mlx_version)},
-          {"version", version()},
-          {"commit", commit()}};
+  ordered_json runtime = {{"backend", engine.backend().name()},
+                          {"backends", backend::backend_names()},
+                          {"activation_dtype", engine.backend().activation_dtype()}};
+  runtime.update(describe_machine(machine, engine.backend().num_threads(), threads_asked));
+  runtime.update({{"mlx_version", machine.mlx_version.empty() ? ordered_json() : ordered_json(machine.mlx_version)},
+                  {"version", version()},
+                  {"commit", commit()}});
+  return runtime;
 }
 
 std::string text_of(const ordered_json& value) { return value.is_string() ? value.get<std::string>() : value.dump(); }
@@ -122,7 +120,7 @@ std::string runtime_lines(const ordered_json& text_info, const ordered_json& run
   line("activations", text_of(runtime["activation_dtype"]));
   line("backend",
        fmt::format("{} (this build has {})", text_of(runtime["backend"]), fmt::join(backend::backend_names(), ", ")));
-  line("cpu", fmt::format("{}, {} threads", text_of(runtime["cpu_target"]), text_of(runtime["threads"])));
+  text += machine_lines(runtime);
   line("mlx", runtime["mlx_version"].is_null() ? "not built" : text_of(runtime["mlx_version"]));
   line("xlstm", fmt::format("{} (commit {})", text_of(runtime["version"]), text_of(runtime["commit"])));
   return text;
@@ -131,7 +129,7 @@ std::string runtime_lines(const ordered_json& text_info, const ordered_json& run
 int run(const Options& options) {
   const auto engine = load_engine(options.model);
   ordered_json info = describe_model(*engine);
-  const ordered_json text = describe_text(*engine), runtime = describe_runtime(*engine);
+  const ordered_json text = describe_text(*engine), runtime = describe_runtime(*engine, options.model.num_threads);
   if (options.json) {
     info["tokenizer"] = text;
     info.update(runtime);

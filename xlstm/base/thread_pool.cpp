@@ -1,11 +1,6 @@
 #include "xlstm/base/thread_pool.h"
 
-#include <sched.h>
-
-#include <algorithm>
-#include <cmath>
-#include <fstream>
-#include <string>
+#include "xlstm/base/cores.h"
 
 namespace xlstm {
 namespace {
@@ -17,7 +12,7 @@ inline void cpu_relax() noexcept {
 #if defined(__x86_64__)
   __builtin_ia32_pause();
 #elif defined(__aarch64__)
-  asm volatile("yield");
+  asm volatile("isb");  // drains the pipeline, tens of cycles as x86's pause; "yield" is a nop on most cores
 #endif
 }
 
@@ -111,20 +106,6 @@ void ThreadPool::work(std::size_t thread) {
     wake_.wait(lock, [&] { return stop_.load() || epoch_.load(std::memory_order_seq_cst) != seen; });
     sleepers_.fetch_sub(1, std::memory_order_seq_cst);
   }
-}
-
-int available_cores() {
-  int cores = static_cast<int>(std::thread::hardware_concurrency());
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  if (sched_getaffinity(0, sizeof(set), &set) == 0) cores = CPU_COUNT(&set);
-  std::ifstream quota("/sys/fs/cgroup/cpu.max");  // "max 100000" or "200000 100000"
-  std::string limit;
-  double period = 0;
-  if (quota >> limit >> period && limit != "max" && period > 0) {
-    cores = std::min(cores, static_cast<int>(std::ceil(std::strtod(limit.c_str(), nullptr) / period)));
-  }
-  return std::max(cores, 1);
 }
 
 }  // namespace xlstm

@@ -22,7 +22,7 @@ namespace xlstm {
 /// that wakes late with an old job in hand cannot claim from a new one.
 class ThreadPool {
  public:
-  /// num_threads counts the caller; 0 means available_cores().
+  /// num_threads counts the caller; 0 means available_cores() (cores.h).
   explicit ThreadPool(int num_threads = 0);
   ~ThreadPool();
   ThreadPool(const ThreadPool&) = delete;
@@ -66,8 +66,5 @@ class ThreadPool {
   std::condition_variable wake_;
   std::vector<std::thread> workers_;
 };
-
-/// Cores this process may run on: affinity mask, cut by the cgroup's cpu quota; at least 1.
-int available_cores();
 
 }  // namespace xlstm

@@ -7,6 +7,7 @@
 #include <sstream>
 #include <string>
 
+#include "xlstm/base/cgroup.h"
 #include "xlstm/checkpoint/refuse.h"
 
 namespace xlstm::checkpoint {
@@ -47,45 +48,24 @@ constexpr CgroupFiles kV2 = {"memory.max", "memory.current", "inactive_file", "a
 constexpr CgroupFiles kV1 = {"memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file",
                              "total_active_file"};
 
-std::size_t left_in_cgroup(const fs::path& group, const CgroupFiles& names) {
-  const std::optional<std::size_t> limit = read_number(group / names.limit);
-  const std::optional<std::size_t> usage = read_number(group / names.usage);
+std::size_t left_in_cgroup(const CgroupDirectory& group) {
+  const CgroupFiles& names = group.is_v2 ? kV2 : kV1;
+  const std::optional<std::size_t> limit = read_number(group.path / names.limit);
+  const std::optional<std::size_t> usage = read_number(group.path / names.usage);
   if (!limit || !usage) return kUnknown;
-  const fs::path stat = group / "memory.stat";
+  const fs::path stat = group.path / "memory.stat";
   const std::size_t cache = read_field(stat, names.inactive) + read_field(stat, names.active);
   const std::size_t used = *usage - std::min(*usage, cache);
   return *limit - std::min(*limit, used);
-}
-
-// Limits hold for a group and all its ancestors. A path outside this namespace (container) ends at the mount's own
-// root.
-std::size_t left_in_hierarchy(const fs::path& mount, const std::string& group, const CgroupFiles& names) {
-  std::size_t left = kUnknown;
-  for (fs::path path = fs::path(group).relative_path(); !path.empty(); path = path.parent_path()) {
-    left = std::min(left, left_in_cgroup(mount / path, names));
-  }
-  return std::min(left, left_in_cgroup(mount, names));
-}
-
-std::size_t left_in_cgroups(const fs::path& root) {
-  std::size_t left = kUnknown;
-  std::ifstream groups(root / "proc/self/cgroup");
-  std::string line;  // "0::/path" (v2) or "4:memory:/path" (v1)
-  while (std::getline(groups, line)) {
-    const std::size_t first = line.find(':'), second = line.find(':', first + 1);
-    if (first == std::string::npos || second == std::string::npos) continue;
-    const std::string controllers = line.substr(first + 1, second - first - 1), group = line.substr(second + 1);
-    if (controllers.empty()) left = std::min(left, left_in_hierarchy(root / "sys/fs/cgroup", group, kV2));
-    if (controllers == "memory") left = std::min(left, left_in_hierarchy(root / "sys/fs/cgroup/memory", group, kV1));
-  }
-  return left;
 }
 
 }  // namespace
 
 std::size_t available_memory_bytes(const fs::path& root) {
   const std::size_t kibibytes = read_field(root / "proc/meminfo", "MemAvailable:");
-  return std::min(kibibytes > 0 ? kibibytes * 1024 : kUnknown, left_in_cgroups(root));
+  std::size_t left = kibibytes > 0 ? kibibytes * 1024 : kUnknown;
+  for (const CgroupDirectory& group : cgroup_directories("memory", root)) left = std::min(left, left_in_cgroup(group));
+  return left;
 }
 
 void require_memory(std::size_t bytes, std::string_view where, std::string_view what,

@@ -6,7 +6,7 @@
 #include <string_view>
 
 #include "xlstm/backend/mlx/mlx_backend.h"
-#include "xlstm/base/thread_pool.h"
+#include "xlstm/base/cgroup.h"
 #include "xlstm/checkpoint/available_memory.h"
 #include "xlstm/kernels/cpu/dispatch.h"
 
@@ -28,7 +28,12 @@ std::size_t memory_status(std::string_view field) {
 }  // namespace
 
 Machine describe_machine() {
-  return {kernels::cpu_target_name(), kernels::cpu_targets(), available_cores(), checkpoint::available_memory_bytes(),
+  return {kernels::cpu_target_name(),
+          kernels::cpu_targets(),
+          cache_sizes(),
+          cores(),
+          cgroup_limits().memory_bytes,
+          checkpoint::available_memory_bytes(),
           backend::mlx_version()};
 }
 

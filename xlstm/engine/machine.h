@@ -2,15 +2,21 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <vector>
+
+#include "xlstm/base/caches.h"
+#include "xlstm/base/cores.h"
 
 namespace xlstm::engine {
 
 struct Machine {
-  std::string cpu_target;                  // in use: "AVX2", ...; forced by XLSTM_CPU_TARGET
-  std::vector<std::string> cpu_targets;    // that this CPU can run, best first
-  int available_cores = 0;                 // after affinity and control group
+  std::string cpu_target;                // in use: "AVX2", ...; forced by XLSTM_CPU_TARGET
+  std::vector<std::string> cpu_targets;  // that this CPU can run, best first
+  CacheSizes caches;
+  Cores cores;
+  std::optional<std::size_t> memory_limit_bytes;  // of the control groups
   std::size_t available_memory_bytes = 0;  // that this process may still take; the largest size_t: no bound known
   std::string mlx_version;                 // of the library that was loaded; empty: built without MLX
 };

@@ -1,6 +1,7 @@
 // The verbs that report: dump, perplexity, info, completion.
 
 #include <gtest/gtest.h>
+#include <sched.h>
 
 #include <algorithm>
 #include <cmath>
@@ -169,9 +170,44 @@ TEST(Info, CountsABfloat16State) {
 TEST(Info, IsReadableWithoutJson) {
   const Outcome outcome = run({"info", "--threads", "1"});
   EXPECT_EQ(outcome.err, "");
-  for (const char* part : {"8,542,528", "byte-level BPE", "memory needed", "a sequence", "1 threads"}) {
+  for (const char* part : {"8,542,528", "byte-level BPE", "memory needed", "a sequence", "1 threads, set by: --threads",
+                           "caches", "L1d", "cgroup quota", "cgroup limit"}) {
     EXPECT_NE(outcome.out.find(part), std::string::npos) << part << " in " << outcome.out;
   }
+  for (const std::string name : json_of(run({"info", "--json"}))["cpu_targets"]) {
+    EXPECT_NE(outcome.out.find(name), std::string::npos) << name << " in " << outcome.out;
+  }
+}
+
+TEST(Info, TellsWhatTheMachineGrants) {
+  const json info = json_of(run({"info", "--json"}));
+  const json& cores = info["cores"];
+  EXPECT_EQ(info["threads"], cores["available"]);
+  EXPECT_GE(cores["affinity"], cores["available"]);
+  EXPECT_GE(cores["online"], cores["affinity"]);
+  EXPECT_TRUE(cores["quota"].is_null() || cores["quota"] > 0) << cores;
+  for (const char* cache : {"l1d_bytes", "l2_bytes", "l3_bytes"}) {
+    ASSERT_TRUE(info["caches"].contains(cache)) << cache;
+    EXPECT_TRUE(info["caches"][cache].is_null() || info["caches"][cache] > 0) << info["caches"];
+  }
+  ASSERT_TRUE(info.contains("memory_limit_bytes"));
+  EXPECT_TRUE(info["memory_limit_bytes"].is_null() || info["memory_limit_bytes"] > 0);
+}
+
+TEST(Info, SaysWhatSetTheNumberOfThreads) {
+  EXPECT_EQ(json_of(run({"info", "--json", "--threads", "3"}))["threads_set_by"], "--threads");
+  cpu_set_t before, one;
+  ASSERT_EQ(::sched_getaffinity(0, sizeof(before), &before), 0);
+  CPU_ZERO(&one);
+  for (int cpu = 0; CPU_COUNT(&one) == 0; ++cpu) {
+    if (CPU_ISSET(cpu, &before)) CPU_SET(cpu, &one);
+  }
+  ASSERT_EQ(::sched_setaffinity(0, sizeof(one), &one), 0);
+  const json info = json_of(run({"info", "--json"}));
+  ASSERT_EQ(::sched_setaffinity(0, sizeof(before), &before), 0);
+  EXPECT_EQ(info["threads"], 1);
+  EXPECT_EQ(info["cores"]["affinity"], 1);
+  EXPECT_EQ(info["threads_set_by"], info["cores"]["online"] > 1 ? "affinity mask" : "machine");
 }
 
 TEST(Info, AForcedCpuTargetIsTheOneTold) {

@@ -9,6 +9,8 @@
 #include <thread>
 #include <vector>
 
+#include "xlstm/base/cores.h"
+
 namespace xlstm {
 namespace {
 
@@ -124,10 +126,7 @@ TEST(ThreadPool, CanBeMadeAndDroppedWithoutWork) {
   for (int i = 0; i < 50; ++i) ThreadPool pool(4);
 }
 
-TEST(ThreadPool, ZeroThreadsMeansTheCoresThereAre) {
-  EXPECT_GE(available_cores(), 1);
-  EXPECT_EQ(ThreadPool(0).num_threads(), available_cores());
-}
+TEST(ThreadPool, ZeroThreadsMeansTheCoresThereAre) { EXPECT_EQ(ThreadPool(0).num_threads(), available_cores()); }
 
 }  // namespace
 }  // namespace xlstm

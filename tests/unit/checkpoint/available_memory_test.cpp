@@ -1,37 +1,18 @@
 #include "xlstm/checkpoint/available_memory.h"
 
 #include <gtest/gtest.h>
-#include <stdlib.h>
 
 #include <cstdint>
-#include <filesystem>
-#include <fstream>
-#include <string>
 
+#include "tests/unit/base/made_up_system.h"
 #include "xlstm/base/error.h"
 
 namespace xlstm::checkpoint {
 namespace {
 
-namespace fs = std::filesystem;
-
-// A made-up /proc and /sys.
-class AvailableMemoryTest : public ::testing::Test {
+class AvailableMemoryTest : public testing::MadeUpSystemTest {
  protected:
-  AvailableMemoryTest() {
-    std::string name = (fs::temp_directory_path() / "xlstm_memory_XXXXXX").string();
-    root_ = ::mkdtemp(name.data());
-  }
-  ~AvailableMemoryTest() override { fs::remove_all(root_); }
-
-  void write(const std::string& name, const std::string& text) {
-    fs::create_directories((root_ / name).parent_path());
-    std::ofstream(root_ / name) << text;
-  }
-  std::size_t available() const { return available_memory_bytes(root_); }
-
- private:
-  fs::path root_;
+  std::size_t available() const { return available_memory_bytes(root()); }
 };
 
 TEST_F(AvailableMemoryTest, NothingKnownMeansNoLimit) { EXPECT_EQ(available(), SIZE_MAX); }

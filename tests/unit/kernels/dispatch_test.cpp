@@ -11,7 +11,7 @@ namespace xlstm::kernels {
 namespace {
 
 using ::testing::AllOf;
-using ::testing::Contains;
+using ::testing::ElementsAre;
 using ::testing::ExitedWithCode;
 using ::testing::HasSubstr;
 
@@ -58,6 +58,52 @@ TEST(CpuTargetTest, AnUnknownNameIsAnErrorThatNamesTheChoicesAndChangesNothing) 
   }
   force_cpu_target("");
 }
+
+TEST(CpuTargetTest, AnExtendedTargetStandsBeforeTheOneItExtends) {
+  const CpuExtensions all = {true, true, true, true, true, true};
+  EXPECT_THAT(extended_targets("AVX3", all), ElementsAre("AMX", "AVX512_BF16", "AVX512_VNNI", "AVX3"));
+  EXPECT_THAT(extended_targets("AVX2", all), ElementsAre("AVX_VNNI", "AVX2"));
+  EXPECT_THAT(extended_targets("NEON", all), ElementsAre("NEON_I8MM", "NEON_DOTPROD", "NEON"));
+  EXPECT_THAT(extended_targets("SCALAR", all), ElementsAre("SCALAR"));
+}
+
+TEST(CpuTargetTest, AnExtendedTargetNeedsAllItsExtensions) {
+  for (const char* highway : {"AVX3", "AVX2", "NEON"}) EXPECT_THAT(extended_targets(highway, {}), ElementsAre(highway));
+  EXPECT_THAT(extended_targets("AVX3", {.avx512_vnni = true}), ElementsAre("AVX512_VNNI", "AVX3"));
+  EXPECT_THAT(extended_targets("AVX3", {.avx512_bf16 = true, .amx = true}), ElementsAre("AVX3"));
+  EXPECT_THAT(extended_targets("AVX3", {.avx512_vnni = true, .amx = true}), ElementsAre("AVX512_VNNI", "AVX3"));
+  EXPECT_THAT(extended_targets("NEON", {.dotprod = true}), ElementsAre("NEON_DOTPROD", "NEON"));
+  EXPECT_THAT(extended_targets("NEON", {.i8mm = true}), ElementsAre("NEON"));
+}
+
+TEST(CpuTargetTest, ATargetInUseHasTheExtensionsOfItsName) {
+  for (const std::string& name : cpu_targets()) {
+    force_cpu_target(name);
+    const CpuExtensions in_use = cpu_extensions();
+    EXPECT_EQ(in_use.amx, name == "AMX") << name;
+    EXPECT_EQ(in_use.avx512_bf16, name == "AMX" || name == "AVX512_BF16") << name;
+    EXPECT_EQ(in_use.avx512_vnni, name == "AMX" || name.starts_with("AVX512_")) << name;
+    EXPECT_EQ(in_use.avx_vnni, name == "AVX_VNNI") << name;
+    EXPECT_EQ(in_use.i8mm, name == "NEON_I8MM") << name;
+    EXPECT_EQ(in_use.dotprod, name.starts_with("NEON_")) << name;
+  }
+  force_cpu_target("");
+}
+
+#if defined(__aarch64__)
+TEST(CpuTargetTest, AnEmulatedCpuHasTheTargetsOfItsModel) {
+  const char* model = std::getenv("QEMU_CPU");
+  if (model == nullptr) GTEST_SKIP() << "not under qemu: QEMU_CPU names no model";
+  if (std::string(model) == "cortex-a72") {
+    EXPECT_THAT(cpu_targets(), ElementsAre("NEON"));
+  } else if (std::string(model) == "neoverse-n1") {
+    EXPECT_THAT(cpu_targets(), ElementsAre("NEON_DOTPROD", "NEON"));
+  } else {
+    ASSERT_STREQ(model, "max");
+    EXPECT_THAT(cpu_targets(), ElementsAre("NEON_I8MM", "NEON_DOTPROD", "NEON"));
+  }
+}
+#endif
 
 // A death test of this style runs its statement in a process of its own, where the variable has not been read yet.
 class CpuTargetVariableTest : public ::testing::Test {

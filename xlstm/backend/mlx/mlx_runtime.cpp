@@ -8,8 +8,8 @@
 #include <new>
 
 #include "xlstm/backend/mlx/mlx_backend.h"
+#include "xlstm/base/cores.h"
 #include "xlstm/base/error.h"
-#include "xlstm/base/thread_pool.h"
 
 #define XLSTM_STRING_OF(x) #x
 #define XLSTM_STRING(x) XLSTM_STRING_OF(x)

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <mutex>
+#include <utility>
 
 #include "hwy/highway.h"
 #include "xlstm/base/error.h"
@@ -12,17 +13,46 @@
 
 #if defined(__x86_64__)
 #include <cpuid.h>
+#elif defined(__aarch64__) && defined(__linux__)
+#include <sys/auxv.h>
 #endif
 
 namespace xlstm::kernels {
 namespace {
 
-/// A target: one of Highway's, with what it lacks.
+/// A target that is one of Highway's with instruction sets that Highway lacks.
+struct ExtendedTarget {
+  std::string_view name, highway;
+  CpuExtensions extensions;
+};
+// Best first.
+constexpr ExtendedTarget kExtendedTargets[] = {
+    {"AMX", "AVX3", {.avx512_vnni = true, .avx512_bf16 = true, .amx = true}},
+    {"AVX512_BF16", "AVX3", {.avx512_vnni = true, .avx512_bf16 = true}},
+    {"AVX512_VNNI", "AVX3", {.avx512_vnni = true}},
+    {"AVX_VNNI", "AVX2", {.avx_vnni = true}},
+    {"NEON_I8MM", "NEON", {.dotprod = true, .i8mm = true}},
+    {"NEON_DOTPROD", "NEON", {.dotprod = true}},
+};
+
 struct Target {
   std::string name;
   std::int64_t highway = 0;
   CpuExtensions extensions;
 };
+
+bool has_all(const CpuExtensions& cpu, const CpuExtensions& wanted) {
+  return (cpu.avx_vnni || !wanted.avx_vnni) && (cpu.avx512_vnni || !wanted.avx512_vnni) &&
+         (cpu.avx512_bf16 || !wanted.avx512_bf16) && (cpu.amx || !wanted.amx) && (cpu.dotprod || !wanted.dotprod) &&
+         (cpu.i8mm || !wanted.i8mm);
+}
+
+CpuExtensions extensions_of(std::string_view name) {
+  for (const ExtendedTarget& target : kExtendedTargets) {
+    if (target.name == name) return target.extensions;
+  }
+  return {};
+}
 
 CpuExtensions extensions_of_this_cpu() {
   CpuExtensions found;
@@ -34,23 +64,30 @@ CpuExtensions extensions_of_this_cpu() {
     found.avx512_bf16 = (a & 1u << 5) != 0;
   }
   found.amx = amx_supported();
+#elif defined(__aarch64__) && defined(__linux__)
+  found.dotprod = (getauxval(AT_HWCAP) & HWCAP_ASIMDDP) != 0;
+  found.i8mm = (getauxval(AT_HWCAP2) & HWCAP2_I8MM) != 0;
 #endif
   return found;
 }
 
-// Best first: a target of Highway's follows those that extend it. Whether the system saves the wide registers is
-// Highway's to say.
+std::vector<std::int64_t> highway_targets() {
+#if HWY_ARCH_ARM_A64
+  return {HWY_NEON};  // Highway asks for AES besides, which no kernel needs and a Raspberry Pi 4 lacks
+#else
+  return hwy::SupportedAndGeneratedTargets();
+#endif
+}
+
+// Best first. Whether the system saves the wide registers is Highway's to say.
 std::vector<Target> find_targets() {
   const CpuExtensions cpu = extensions_of_this_cpu();
   std::vector<Target> targets;
-  for (const std::int64_t highway : hwy::SupportedAndGeneratedTargets()) {
-    if (highway == HWY_AVX3 && cpu.avx512_vnni) {
-      if (cpu.avx512_bf16 && cpu.amx) targets.push_back({"AMX", highway, {false, true, true, true}});
-      if (cpu.avx512_bf16) targets.push_back({"AVX512_BF16", highway, {false, true, true, false}});
-      targets.push_back({"AVX512_VNNI", highway, {false, true, false, false}});
+  for (const std::int64_t highway : highway_targets()) {
+    for (std::string& name : extended_targets(hwy::TargetName(highway), cpu)) {
+      const CpuExtensions extensions = extensions_of(name);
+      targets.push_back({std::move(name), highway, extensions});
     }
-    if (highway == HWY_AVX2 && cpu.avx_vnni) targets.push_back({"AVX_VNNI", highway, {true, false, false, false}});
-    targets.push_back({hwy::TargetName(highway), highway, {}});
   }
   return targets;
 }
@@ -106,6 +143,15 @@ std::vector<std::string> cpu_targets() {
 }
 
 CpuExtensions cpu_extensions() { return target_in_use().extensions; }
+
+std::vector<std::string> extended_targets(std::string_view highway, const CpuExtensions& cpu) {
+  std::vector<std::string> names;
+  for (const ExtendedTarget& target : kExtendedTargets) {
+    if (target.highway == highway && has_all(cpu, target.extensions)) names.emplace_back(target.name);
+  }
+  names.emplace_back(highway);
+  return names;
+}
 
 void force_cpu_target(std::string_view name) {
   target_in_use();  // a wrong environment variable is an error here too

@@ -7,10 +7,10 @@
 
 namespace xlstm::kernels {
 
-/// Name of the target in use: one of Highway's ("AVX3", "AVX2", "NEON", "SSE2", ...) or one of them with extensions:
-/// "AVX_VNNI" (AVX2), "AVX512_VNNI", "AVX512_BF16" (VNNI as well) and "AMX" (all three; AVX3). The first call reads the
-/// environment variable XLSTM_CPU_TARGET. Errors: invalid_argument when it names a target that is unknown or that this
-/// CPU cannot run.
+/// Name of the target in use: one of Highway's ("AVX3", "AVX2", "NEON", ...) or one of them with extensions: "AVX_VNNI"
+/// (AVX2), "AVX512_VNNI", "AVX512_BF16" (VNNI as well) and "AMX" (all three; AVX3), "NEON_DOTPROD" and "NEON_I8MM"
+/// (both; NEON). The first call reads the environment variable XLSTM_CPU_TARGET. Errors: invalid_argument when it names
+/// a target that is unknown or that this CPU cannot run.
 std::string cpu_target_name();
 
 /// Targets that are compiled in and that this CPU can run, best first.
@@ -25,8 +25,13 @@ struct CpuExtensions {
   bool avx_vnni = false;     // AVX2 and 256-bit integer dot products
   bool avx512_vnni = false;  // AVX3 and 512-bit ones
   bool avx512_bf16 = false;
-  bool amx = false;  // the tile unit (amx_gemm.h), bfloat16 and int8
+  bool amx = false;      // the tile unit (amx_gemm.h), bfloat16 and int8
+  bool dotprod = false;  // NEON and integer dot products: sdot, udot
+  bool i8mm = false;     // NEON and 2 x 2 products of int8 matrices: smmla, usmmla
 };
 CpuExtensions cpu_extensions();
+
+/// What a target of Highway's becomes on a CPU with `cpu`: the targets that extend it, best first, then itself.
+std::vector<std::string> extended_targets(std::string_view highway, const CpuExtensions& cpu);
 
 }  // namespace xlstm::kernels

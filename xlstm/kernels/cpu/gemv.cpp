@@ -112,19 +112,26 @@ HWY_INLINE void multiply_add_half(V wa, V wb, const float* x, Sums& s) {
   s.b = hn::MulAdd(wb, hn::LoadU(d, x + hn::Lanes(d)), s.b);
 }
 
-// What is left after whole blocks: half a block if it fits, then single columns. The same for every row and batch.
+// Whole blocks are followed by half a block if it fits, then by single columns. The same for every row and batch.
+
+// The single columns. Summed first: a call between the vectors' sums would cost those their registers.
+template <class W>
+HWY_INLINE float tail(const typename W::T* w, const float* x, std::int64_t cols) {
+  const auto half = static_cast<std::int64_t>(2 * hn::Lanes(D()));
+  float sum = 0;
+  for (std::int64_t c = cols / half * half; c < cols; ++c) sum += W::scalar(w + c) * x[c];
+  return sum;
+}
+
+// The rest of the sums, which stand at column c.
 template <class W>
 HWY_INLINE float finish(const typename W::T* w, const float* x, std::int64_t c, std::int64_t cols, Sums& s) {
-  const auto half = static_cast<std::int64_t>(2 * hn::Lanes(D()));
-  if (c + half <= cols) {
+  if (c + static_cast<std::int64_t>(2 * hn::Lanes(D())) <= cols) {
     V a, b;
     W::half(w + c, a, b);
     multiply_add_half(a, b, x + c, s);
-    c += half;
   }
-  float tail = 0;
-  for (; c < cols; ++c) tail += W::scalar(w + c) * x[c];
-  return total(s) + tail;
+  return total(s);
 }
 
 template <class T>
@@ -138,6 +145,8 @@ template <class W>
 HWY_INLINE void two_rows(const typename W::T* w0, const typename W::T* w1, std::int64_t cols, const float* x, float& y0,
                          float& y1) {
   const auto step = static_cast<std::int64_t>(4 * hn::Lanes(D()));
+  y0 = tail<W>(w0, x, cols);
+  y1 = tail<W>(w1, x, cols);
   Sums s0 = zero_sums(), s1 = zero_sums();
   std::int64_t c = 0;
   for (; c + step <= cols; c += step) {
@@ -146,8 +155,8 @@ HWY_INLINE void two_rows(const typename W::T* w0, const typename W::T* w1, std::
     multiply_add(W::block(w0 + c), x + c, s0);
     multiply_add(W::block(w1 + c), x + c, s1);
   }
-  y0 = finish<W>(w0, x, c, cols, s0);
-  y1 = finish<W>(w1, x, c, cols, s1);
+  y0 += finish<W>(w0, x, c, cols, s0);
+  y1 += finish<W>(w1, x, c, cols, s1);
 }
 
 // One row of weights, B of x.
@@ -155,6 +164,9 @@ template <class W, int B>
 HWY_INLINE void one_row(const typename W::T* w, std::int64_t cols, const float* x, std::int64_t x_stride, float* y,
                         std::int64_t y_stride) {
   const auto step = static_cast<std::int64_t>(4 * hn::Lanes(D()));
+  y[0] = tail<W>(w, x, cols);
+  if constexpr (B > 1) y[y_stride] = tail<W>(w, x + x_stride, cols);
+  if constexpr (B > 2) y[2 * y_stride] = tail<W>(w, x + 2 * x_stride, cols);
   Sums s0 = zero_sums(), s1 = zero_sums(), s2 = zero_sums();
   std::int64_t c = 0;
   for (; c + step <= cols; c += step) {
@@ -164,9 +176,9 @@ HWY_INLINE void one_row(const typename W::T* w, std::int64_t cols, const float* 
     if constexpr (B > 1) multiply_add(u, x + x_stride + c, s1);
     if constexpr (B > 2) multiply_add(u, x + 2 * x_stride + c, s2);
   }
-  y[0] = finish<W>(w, x, c, cols, s0);
-  if constexpr (B > 1) y[y_stride] = finish<W>(w, x + x_stride, c, cols, s1);
-  if constexpr (B > 2) y[2 * y_stride] = finish<W>(w, x + 2 * x_stride, c, cols, s2);
+  y[0] += finish<W>(w, x, c, cols, s0);
+  if constexpr (B > 1) y[y_stride] += finish<W>(w, x + x_stride, c, cols, s1);
+  if constexpr (B > 2) y[2 * y_stride] += finish<W>(w, x + 2 * x_stride, c, cols, s2);
 }
 
 template <class W>

@@ -79,8 +79,9 @@ std::uint32_t read_target(int reader, const std::uint32_t* from, std::size_t byt
   }
 }
 
-// 12 chains x = x * scale + shift. With a latency of 4 cycles and two FMA a cycle, 8 chains would be the least that
-// fill the units; 12 and the two constants still fit the 16 registers of AVX2.
+// 12 chains x = x + scale * shift, as in a product: NEON's fma adds to its own result alone. With a latency of 4 cycles
+// and two FMA a cycle, 8 chains would be the least that fill the units; 12 and the two constants still fit the 16
+// registers of AVX2.
 float fma_target(std::int64_t rounds, float scale, float shift) {
   const hn::ScalableTag<float> d;
   const auto s = hn::Set(d, scale), t = hn::Set(d, shift);
@@ -88,18 +89,18 @@ float fma_target(std::int64_t rounds, float scale, float shift) {
   auto x4 = hn::Set(d, 0.4f), x5 = hn::Set(d, 0.5f), x6 = hn::Set(d, 0.6f), x7 = hn::Set(d, 0.7f);
   auto x8 = hn::Set(d, 0.8f), x9 = hn::Set(d, 0.9f), x10 = hn::Set(d, 1.0f), x11 = hn::Set(d, 1.1f);
   for (std::int64_t round = 0; round < rounds; ++round) {
-    x0 = hn::MulAdd(x0, s, t);
-    x1 = hn::MulAdd(x1, s, t);
-    x2 = hn::MulAdd(x2, s, t);
-    x3 = hn::MulAdd(x3, s, t);
-    x4 = hn::MulAdd(x4, s, t);
-    x5 = hn::MulAdd(x5, s, t);
-    x6 = hn::MulAdd(x6, s, t);
-    x7 = hn::MulAdd(x7, s, t);
-    x8 = hn::MulAdd(x8, s, t);
-    x9 = hn::MulAdd(x9, s, t);
-    x10 = hn::MulAdd(x10, s, t);
-    x11 = hn::MulAdd(x11, s, t);
+    x0 = hn::MulAdd(s, t, x0);
+    x1 = hn::MulAdd(s, t, x1);
+    x2 = hn::MulAdd(s, t, x2);
+    x3 = hn::MulAdd(s, t, x3);
+    x4 = hn::MulAdd(s, t, x4);
+    x5 = hn::MulAdd(s, t, x5);
+    x6 = hn::MulAdd(s, t, x6);
+    x7 = hn::MulAdd(s, t, x7);
+    x8 = hn::MulAdd(s, t, x8);
+    x9 = hn::MulAdd(s, t, x9);
+    x10 = hn::MulAdd(s, t, x10);
+    x11 = hn::MulAdd(s, t, x11);
   }
   const auto a = hn::Add(hn::Add(x0, x1), hn::Add(x2, x3)), b = hn::Add(hn::Add(x4, x5), hn::Add(x6, x7));
   const auto c = hn::Add(hn::Add(x8, x9), hn::Add(x10, x11));
