@@ -25,12 +25,13 @@ TEST_P(Bfloat16Test, EveryPatternWidensToItsValue) {
   }
 }
 
-// Round the middle between every two neighbours: subnormals, infinities and NaNs of every payload among them.
+// Round the middle between every two neighbours: subnormals, infinities and quiet NaNs of every payload among them.
 TEST_P(Bfloat16Test, NarrowsToNearestEvenAndKeepsNaN) {
   std::vector<float> values;
   for (std::uint32_t high = 0; high < 65'536; ++high) {
     for (const std::uint32_t low : {0u, 1u, 0x7fffu, 0x8000u, 0x8001u, 0xffffu}) {
-      values.push_back(std::bit_cast<float>(high << 16 | low));
+      const bool is_nan = (high & 0x7fffu) > 0x7f80u || ((high & 0x7fffu) == 0x7f80u && low != 0);
+      values.push_back(std::bit_cast<float>((high | (is_nan ? 0x40u : 0u)) << 16 | low));
     }
   }
   Bits narrow(values.size());

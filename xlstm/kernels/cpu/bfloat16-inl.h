@@ -35,17 +35,16 @@ HWY_INLINE void store_kept(D d, V value, float* to) {
 }
 
 /// Rounded to nearest even as float32_to_bfloat16 does, on every target: AVX512_BF16's own conversion would take
-/// subnormals for zeros. A NaN stays one: rounding could carry its mantissa into infinity.
+/// subnormals for zeros. A quiet NaN, as those of arithmetic are, is cut off: rounding could carry it into a zero.
 template <class D, class V = hn::Vec<D>>
 HWY_INLINE void store_kept(D, V value, std::uint16_t* to) {
   const hn::RebindToUnsigned<D> d32;
   const hn::Rebind<std::uint16_t, D> d16;
   const auto bits = hn::BitCast(d32, value);
   const auto is_odd = hn::And(hn::ShiftRight<16>(bits), hn::Set(d32, 1u));
-  const auto rounded = hn::Add(bits, hn::Add(is_odd, hn::Set(d32, 0x7fffu)));
-  const auto quiet = hn::Or(bits, hn::Set(d32, 0x400000u));
-  const auto result = hn::IfThenElse(hn::RebindMask(d32, hn::IsNaN(value)), quiet, rounded);
-  hn::StoreU(hn::TruncateTo(d16, hn::ShiftRight<16>(result)), d16, to);
+  const auto half = hn::Add(is_odd, hn::Set(d32, 0x7fffu));
+  const auto rounded = hn::Add(bits, hn::IfThenZeroElse(hn::RebindMask(d32, hn::IsNaN(value)), half));
+  hn::StoreU(hn::TruncateTo(d16, hn::ShiftRight<16>(rounded)), d16, to);
 }
 
 }  // namespace HWY_NAMESPACE

@@ -7,7 +7,7 @@ namespace xlstm::kernels {
 
 /// Exact.
 void widen_bfloat16(const std::uint16_t* from, std::int64_t size, float* to);
-/// To nearest even; NaN stays NaN.
+/// To nearest even; a NaN stays one if it is quiet, as those of arithmetic are.
 void narrow_to_bfloat16(const float* from, std::int64_t size, std::uint16_t* to);
 
 }  // namespace xlstm::kernels

@@ -24,15 +24,17 @@ constexpr std::int64_t kRowsPerPass = 4;
 template <int R, class T>
 HWY_INLINE void update_rows(const MlstmGates& gates, const float* q, const float* k, const float* v, std::int64_t width,
                             std::int64_t stride, T* c, float* h) {
+  float input_k[R], qs[R];  // not k and q themselves, which h might overlap for all the compiler knows
+  for (int r = 0; r < R; ++r) input_k[r] = gates.input * k[r], qs[r] = q[r];
   for_each_vector(width, [&](auto d, std::int64_t b) HWY_ATTR {
     const auto forget = hn::Set(d, gates.forget);
     const auto vb = hn::LoadU(d, v + b);
     auto hb = hn::LoadU(d, h + b);
     for (int r = 0; r < R; ++r) {
       T* row = c + r * stride + b;
-      const auto cb = hn::MulAdd(hn::Set(d, gates.input * k[r]), vb, hn::Mul(forget, load_kept(d, row)));
+      const auto cb = hn::MulAdd(hn::Set(d, input_k[r]), vb, hn::Mul(forget, load_kept(d, row)));
       store_kept(d, cb, row);
-      hb = hn::MulAdd(hn::Set(d, q[r]), cb, hb);
+      hb = hn::MulAdd(hn::Set(d, qs[r]), cb, hb);
     }
     hn::StoreU(hb, d, h + b);
   });
