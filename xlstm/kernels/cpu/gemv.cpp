@@ -242,6 +242,8 @@ void gemv_prepare_target(DType dtype, const float* x, std::int64_t cols, float* 
 HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
+#include "xlstm/kernels/cpu/affine_gemv.h"
+
 namespace xlstm::kernels {
 
 HWY_EXPORT(gemv_target);
@@ -249,6 +251,7 @@ HWY_EXPORT(gemv_prepare_target);
 
 void gemv(const MatrixView& w, std::int64_t row_begin, std::int64_t row_end, const float* x, std::int64_t x_stride,
           std::int64_t batch, float* y, std::int64_t y_stride) {
+  if (w.quantized()) return affine_gemv(w, row_begin, row_end, x, x_stride, batch, y, y_stride);
   HWY_DYNAMIC_DISPATCH(gemv_target)(w, row_begin, row_end, x, x_stride, batch, y, y_stride);
 }
 
