@@ -9,11 +9,13 @@
 
 #include "xlstm/base/aligned_floats.h"
 #include "xlstm/base/huge_memory.h"
+#include "xlstm/kernels/cpu/affine_gemv.h"
 #include "xlstm/kernels/cpu/gemv.h"
 #include "xlstm/kernels/cpu/mlstm_chunkwise.h"
 #include "xlstm/kernels/cpu/mlstm_step.h"
 #include "xlstm/kernels/cpu/panel_gemm.h"
 #include "xlstm/kernels/cpu/probe.h"
+#include "xlstm/kernels/cpu/quantized_gemv.h"
 
 namespace xlstm {
 namespace {
@@ -97,6 +99,79 @@ BENCHMARK(gemv)
     ->Args({static_cast<int>(DType::float32), 2048, 32, 1})
     ->Args({static_cast<int>(DType::float32), 2048, 32768, 1})
     ->Args({static_cast<int>(DType::bfloat16), 2048, 65536, 4});
+
+/// A quantised matrix with groups of 64 and bfloat16 scales.
+struct AffineWeights {
+  AffineWeights(int bits, std::int64_t cols, std::int64_t rows)
+      : words(weights_of(static_cast<std::size_t>(rows * cols * bits / 8))),
+        scales(weights_of(static_cast<std::size_t>(rows * cols / 64 * 2))),
+        biases(weights_of(static_cast<std::size_t>(rows * cols / 64 * 2))) {
+    view = {DType::uint32, words.get(), rows, cols, {bits, 64, DType::bfloat16, scales.get(), biases.get()}};
+  }
+  double bytes() const { return static_cast<double>(view.rows * (view.row_bytes() + view.cols / 64 * 4)); }
+
+  std::shared_ptr<std::byte> words, scales, biases;
+  kernels::MatrixView view;
+};
+
+void count(State& state, const AffineWeights& w, std::int64_t batch) {
+  const auto calls = static_cast<double>(state.iterations());
+  state.counters["bytes"] = per_second(w.bytes() * calls);
+  state.counters["flop"] = per_second(2.0 * static_cast<double>(w.view.rows * w.view.cols * batch) * calls);
+}
+
+// The same with weights of range(0) bits and activations of range(4) bits.
+void quantized_gemv(State& state) {
+  const AffineWeights w(static_cast<int>(state.range(0)), state.range(1), state.range(2));
+  const kernels::QuantizedFormat format = {state.range(4) == 8 ? DType::int8 : DType::int16, w.view.groups.bits, 64};
+  const std::int64_t batch = state.range(3), stride = kernels::quantized_vector_bytes(format, w.view.cols);
+  const AlignedFloats x = floats_of(w.view.cols);
+  const auto q = allocate_huge(static_cast<std::size_t>(batch * stride));
+  for (std::int64_t b = 0; b < batch; ++b) {
+    kernels::quantize_vector(format, x.data(), w.view.cols, q.get() + b * stride);
+  }
+  AlignedFloats y(static_cast<std::size_t>(batch * w.view.rows));
+  for (auto _ : state) {
+    kernels::quantized_gemv(w.view, format.type, 0, w.view.rows, q.get(), stride, batch, y.data(), w.view.rows);
+    benchmark::ClobberMemory();
+  }
+  count(state, w, batch);
+}
+BENCHMARK(quantized_gemv)
+    ->ArgNames({"bits", "cols", "rows", "batch", "x_bits"})
+    ->ArgsProduct({{4}, {2048}, {512, 262144}, {1, 4, 16}, {8}})  // second-level cache, memory
+    ->ArgsProduct({{8}, {2048}, {256, 131072}, {1, 4, 16}, {16}});
+
+// The same with float32 activations.
+void affine_gemv(State& state) {
+  const AffineWeights w(static_cast<int>(state.range(0)), state.range(1), state.range(2));
+  const std::int64_t batch = state.range(3);
+  const AlignedFloats x = floats_of(batch * w.view.cols);
+  AlignedFloats y(static_cast<std::size_t>(batch * w.view.rows));
+  for (auto _ : state) {
+    kernels::affine_gemv(w.view, 0, w.view.rows, x.data(), w.view.cols, batch, y.data(), w.view.rows);
+    benchmark::ClobberMemory();
+  }
+  count(state, w, batch);
+}
+BENCHMARK(affine_gemv)
+    ->ArgNames({"bits", "cols", "rows", "batch"})
+    ->ArgsProduct({{4}, {2048}, {512}, {1, 4}})
+    ->ArgsProduct({{8}, {2048}, {256}, {1, 4}});
+
+// What it takes to quantise an input of a projection to range(0) bits for weights of range(1) bits.
+void quantize_vector(State& state) {
+  const kernels::QuantizedFormat format = {state.range(0) == 8 ? DType::int8 : DType::int16,
+                                           static_cast<int>(state.range(1)), 64};
+  const std::int64_t cols = 2048;
+  const AlignedFloats x = floats_of(cols);
+  const auto q = allocate_huge(static_cast<std::size_t>(kernels::quantized_vector_bytes(format, cols)));
+  for (auto _ : state) {
+    kernels::quantize_vector(format, x.data(), cols, q.get());
+    benchmark::ClobberMemory();
+  }
+}
+BENCHMARK(quantize_vector)->ArgNames({"x_bits", "bits"})->Args({8, 4})->Args({16, 4})->Args({8, 8})->Args({16, 8});
 
 // A head of 256 tokens; range(0) is the key width, the value is twice as wide.
 void mlstm_chunkwise(State& state) {

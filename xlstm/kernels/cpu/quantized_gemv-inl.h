@@ -1,0 +1,256 @@
+// The row kernels of quantized_gemv.cpp, for one CPU target: included once for each, and once more for its variant with
+// integer dot products (XLSTM_VNNI), which Highway 1.0.3 has no target for. So no guard.
+#if XLSTM_VNNI && HWY_TARGET == HWY_AVX3
+HWY_PUSH_ATTRIBUTES(HWY_TARGET_STR ",avx512vnni")
+#elif XLSTM_VNNI
+HWY_PUSH_ATTRIBUTES(HWY_TARGET_STR ",avxvnni")
+#else
+HWY_BEFORE_NAMESPACE();
+#endif
+namespace xlstm::kernels {
+namespace HWY_NAMESPACE {
+namespace {
+#if XLSTM_VNNI
+namespace vnni {
+#else
+namespace plain {
+#endif
+namespace hn = hwy::HWY_NAMESPACE;
+
+using D = hn::ScalableTag<float>;
+using V = hn::Vec<D>;
+using DI = hn::RebindToSigned<D>;
+using VI = hn::Vec<DI>;
+constexpr std::int64_t kLanes = hn::MaxLanes(D());
+constexpr int kVectors = kLanes == 1 ? 1 : 4;  // of a batch, that share a pass over a row
+
+#include "xlstm/kernels/cpu/quantized_dot-inl.h"
+
+/// Where a row of weights stands, or what is left of it.
+struct Row {
+  const std::byte* words;
+  const std::byte* scales;
+  const std::byte* biases;
+};
+
+/// What scales and biases are, and the bytes of one.
+struct Parameters {
+  DType dtype;
+  std::int64_t bytes;
+};
+
+/// Where quantised vectors stand, or what is left of them: the first of them, and the next ones `stride` bytes apart.
+struct Vectors {
+  const std::byte* scales;
+  const std::byte* sums;
+  const std::byte* q;
+  std::int64_t stride;
+};
+
+HWY_INLINE V load_floats(const std::byte* at) { return hn::LoadU(D(), reinterpret_cast<const float*>(at)); }
+
+/// Rows of weights with groups of kGroupWords words. A unit is a line of weights, or a group where that is longer; even
+/// and odd units have running sums of their own.
+template <class Dot, std::int64_t kGroupWords>
+struct RowKernel {
+  static constexpr std::int64_t kUnitWords = std::max(kGroupWords, kLineWords), kUnitBytes = kUnitWords * 4;
+  static constexpr std::int64_t kUnitGroups = kUnitWords / kGroupWords, kUnitX = kUnitBytes * Dot::kParts;
+  // A step ends with one vector of sums of products: of a group, or of as many groups as a vector holds.
+  static constexpr std::int64_t kStepWords = std::max(kGroupWords, kLanes), kStepGroups = kStepWords / kGroupWords;
+
+  template <int B>
+  struct Sums {
+    V even[B], odd[B];
+    HWY_INLINE Sums() {
+      for (int b = 0; b < B; ++b) even[b] = odd[b] = hn::Zero(D());
+    }
+  };
+
+  /// The scales of a step, each in the lanes of its group.
+  static HWY_INLINE V step_scales(const float* scales) {
+    const D d;
+    if constexpr (kStepGroups == 1) {
+      return hn::Set(d, *scales);
+    } else {
+      // A broadcast of all of them and one permutation of lanes.
+      const auto groups = hn::ShiftRight<hwy::CeilLog2(kGroupWords)>(hn::Iota(DI(), 0));
+      V all;
+      if constexpr (kStepGroups == 2) {
+        double both;
+        std::memcpy(&both, scales, sizeof(both));
+        all = hn::BitCast(d, hn::Set(hn::Repartition<double, D>(), both));
+      } else {
+        static_assert(kStepGroups == 4);
+        all = hn::LoadDup128(d, scales);
+      }
+      return hn::TableLookupLanes(all, hn::IndicesFromVec(d, groups));
+    }
+  }
+
+  /// sums[b] += the unit at w times that at q + b * stride; scales: [B][kBlockGroups], from the unit's first group on.
+  template <int B>
+  static HWY_INLINE void multiply_unit(const std::byte* w, const std::byte* q, std::int64_t stride, const float* scales,
+                                       V (&sums)[B]) {
+    for (std::int64_t step = 0; step < kUnitWords; step += kStepWords) {
+      typename Dot::Sum dots[B];
+      for (std::int64_t word = step; word < step + kStepWords; word += kLanes) {
+        const auto weights = Dot::unpack(w + word * 4);
+        const std::byte* x = q + word / kLineWords * kLineBytes * Dot::kParts + word % kLineWords * 4;
+        for (int b = 0; b < B; ++b) Dot::add(weights, x + b * stride, dots[b]);
+      }
+      for (int b = 0; b < B; ++b) {
+        const V scale = step_scales(scales + b * kBlockGroups + step / kGroupWords);
+        sums[b] = hn::MulAdd(hn::ConvertTo(D(), Dot::total(dots[b])), scale, sums[b]);
+      }
+    }
+  }
+
+  template <int B>
+  static HWY_INLINE void multiply_units(const std::byte* w, const Vectors& x, const float* scales, std::int64_t units,
+                                        std::int64_t ahead, Sums<B>& sums) {
+    const std::byte* q = x.q;
+    for (; units >= 2; units -= 2) {
+      for (std::int64_t line = 0; line < 2 * kUnitBytes; line += kLineBytes) hwy::Prefetch(w + ahead + line);
+      multiply_unit<B>(w, q, x.stride, scales, sums.even);
+      multiply_unit<B>(w + kUnitBytes, q + kUnitX, x.stride, scales + kUnitGroups, sums.odd);
+      w += 2 * kUnitBytes;
+      q += 2 * kUnitX;
+      scales += 2 * kUnitGroups;
+    }
+    if (units > 0) multiply_unit<B>(w, q, x.stride, scales, sums.even);
+  }
+
+  /// A block's scales, of weights times activations, and its part of the bias term.
+  template <int B>
+  static HWY_INLINE void multiply_parameters(const Row& w, Parameters parameters, const Vectors& x, float* scales,
+                                             Sums<B>& sums) {
+    for (std::int64_t g = 0; g < kBlockGroups; g += kLanes) {
+      const V scale = load_parameters(D(), parameters.dtype, w.scales + g * parameters.bytes);
+      const V bias = load_parameters(D(), parameters.dtype, w.biases + g * parameters.bytes);
+      for (int b = 0; b < B; ++b) {
+        const V scale_x = load_floats(x.scales + b * x.stride + g * 4),
+                sum_x = load_floats(x.sums + b * x.stride + g * 4);
+        hn::Store(hn::Mul(scale, scale_x), D(), scales + b * kBlockGroups + g);
+        sums.even[b] = hn::MulAdd(bias, sum_x, sums.even[b]);
+      }
+    }
+  }
+
+  /// The last groups of a row, fewer than a block. They are copied: behind them lies another row, or no memory at all.
+  template <int B>
+  static HWY_INLINE void multiply_rest(const Row& w, Parameters parameters, const Vectors& x, std::int64_t groups,
+                                       Sums<B>& sums) {
+    alignas(kLineBytes) std::byte rest_scales[kBlockGroups * 4] = {}, rest_biases[kBlockGroups * 4] = {};
+    std::memcpy(rest_scales, w.scales, static_cast<std::size_t>(groups * parameters.bytes));
+    std::memcpy(rest_biases, w.biases, static_cast<std::size_t>(groups * parameters.bytes));
+    alignas(kLineBytes) float scales[B * kBlockGroups];
+    multiply_parameters<B>({w.words, rest_scales, rest_biases}, parameters, x, scales, sums);
+    const std::int64_t units = groups / kUnitGroups, rest_groups = groups % kUnitGroups;
+    multiply_units<B>(w.words, x, scales, units, 0, sums);
+    if (rest_groups == 0) return;
+    alignas(kLineBytes) std::byte words[kUnitBytes] = {};
+    std::memcpy(words, w.words + units * kUnitBytes, static_cast<std::size_t>(rest_groups * kGroupWords * 4));
+    multiply_unit<B>(words, x.q + units * kUnitX, x.stride, scales + units * kUnitGroups, sums.odd);
+  }
+
+  /// One row times B vectors.
+  template <int B>
+  static HWY_INLINE void multiply_row(Row w, Parameters parameters, std::int64_t groups, Vectors x, std::int64_t ahead,
+                                      float* y, std::int64_t y_stride) {
+    constexpr std::int64_t kBlockUnits = kBlockGroups / kUnitGroups;
+    Sums<B> sums;
+    for (; groups >= kBlockGroups; groups -= kBlockGroups) {
+      hwy::Prefetch(w.scales + kPrefetchParameters);
+      hwy::Prefetch(w.biases + kPrefetchParameters);
+      alignas(kLineBytes) float scales[B * kBlockGroups];
+      multiply_parameters<B>(w, parameters, x, scales, sums);
+      multiply_units<B>(w.words, x, scales, kBlockUnits, ahead, sums);
+      w.words += kBlockUnits * kUnitBytes;
+      w.scales += kBlockGroups * parameters.bytes;
+      w.biases += kBlockGroups * parameters.bytes;
+      x.scales += kBlockGroups * 4;
+      x.sums += kBlockGroups * 4;
+      x.q += kBlockUnits * kUnitX;
+    }
+    if (groups > 0) multiply_rest<B>(w, parameters, x, groups, sums);
+    for (int b = 0; b < B; ++b) {
+      y[b * y_stride] = hn::GetLane(hn::SumOfLanes(D(), hn::Add(sums.even[b], sums.odd[b])));
+    }
+  }
+
+  /// Rows [begin, end) times vectors [first, first + B).
+  template <int B>
+  static HWY_NOINLINE void multiply_rows(const QuantizedProduct& p, std::int64_t begin, std::int64_t end,
+                                         std::int64_t first) {
+    const MatrixView& w = p.w;
+    const Parameters parameters = {w.groups.dtype, static_cast<std::int64_t>(dtype_size(w.groups.dtype))};
+    const std::int64_t groups = w.cols / w.groups.group_size;
+    const QuantizedLayout layout({p.type, w.groups.bits, w.groups.group_size}, w.cols,
+                                 4 * Dot::kParts * w.groups.bits / 32);
+    const std::byte* x = p.x + first * p.x_stride;
+    const Vectors vectors = {x, x + layout.sums(), x + layout.q(), p.x_stride};
+    const auto row_of = [](const void* data, std::int64_t r, std::int64_t bytes) {
+      return static_cast<const std::byte*>(data) + r * bytes;
+    };
+    for (std::int64_t r = begin; r < end; ++r) {
+      const Row row = {row_of(w.data, r, w.row_bytes()), row_of(w.groups.scales, r, groups * parameters.bytes),
+                       row_of(w.groups.biases, r, groups * parameters.bytes)};
+      multiply_row<B>(row, parameters, groups, vectors, kPrefetchBytes, p.y + first * p.y_stride + (r - p.row_begin),
+                      p.y_stride);
+    }
+  }
+
+  static void multiply(const QuantizedProduct& p) {
+    // Rows that stay in the first-level cache for all of a batch that needs more than one pass.
+    const std::int64_t block = p.batch <= kVectors ? p.row_end - p.row_begin : kRowBlockBytes / p.w.row_bytes() + 1;
+    for (std::int64_t r = p.row_begin; r < p.row_end; r += block) {
+      const std::int64_t end = std::min(r + block, p.row_end);
+      std::int64_t b = 0;
+      for (; b + kVectors <= p.batch; b += kVectors) multiply_rows<kVectors>(p, r, end, b);
+      if constexpr (kVectors > 2) {
+        if (b + 2 <= p.batch) {
+          multiply_rows<2>(p, r, end, b);
+          b += 2;
+        }
+      }
+      if (b < p.batch) multiply_rows<1>(p, r, end, b);
+    }
+  }
+};
+
+template <int kBits, class Element>
+void multiply_groups(const QuantizedProduct& p) {
+  using Product = Dot<kBits, Element>;
+  switch (p.w.groups.group_size) {  // 32 columns are kBits words
+    case 32:
+      return RowKernel<Product, kBits>::multiply(p);
+    case 64:
+      return RowKernel<Product, 2 * kBits>::multiply(p);
+    default:
+      return RowKernel<Product, 4 * kBits>::multiply(p);
+  }
+}
+
+template <int kBits>
+void multiply_bits(const QuantizedProduct& p) {
+  if constexpr (kMultipliesInt8<kBits>) {
+    if (p.type == DType::int8) return multiply_groups<kBits, std::int8_t>(p);
+  }
+  return multiply_groups<kBits, std::int16_t>(p);
+}
+
+std::int64_t element_bytes(DType type, int bits) {
+  return type == DType::int8 && (bits == 4 ? kMultipliesInt8<4> : kMultipliesInt8<8>) ? 1 : 2;
+}
+
+void multiply(const QuantizedProduct& p) { p.w.groups.bits == 4 ? multiply_bits<4>(p) : multiply_bits<8>(p); }
+
+}  // namespace plain, or vnni
+}  // namespace
+}  // namespace HWY_NAMESPACE
+}  // namespace xlstm::kernels
+#if XLSTM_VNNI
+HWY_POP_ATTRIBUTES
+#else
+HWY_AFTER_NAMESPACE();
+#endif
