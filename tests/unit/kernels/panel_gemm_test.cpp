@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "tests/unit/kernels/affine_matrix.h"
 #include "tests/unit/kernels/bounds.h"
 #include "tests/unit/kernels/cpu_target.h"
 #include "tests/unit/kernels/panels.h"
@@ -38,10 +39,10 @@ void multiply_rows(const kernels::MatrixView& w, std::int64_t begin, std::int64_
 }
 
 /// All rows of W for `panels` panels, kGemmRows at a time.
-void multiply(const StoredMatrix& w, const float* x, std::int64_t x_stride, float* y, std::int64_t y_stride,
+void multiply(const kernels::MatrixView& w, const float* x, std::int64_t x_stride, float* y, std::int64_t y_stride,
               std::int64_t panels, bool accumulate) {
-  for (std::int64_t r = 0; r < w.view.rows; r += kGemmRows) {
-    multiply_rows(w.view, r, std::min(r + kGemmRows, w.view.rows), x, x_stride, y, y_stride, panels, accumulate);
+  for (std::int64_t r = 0; r < w.rows; r += kGemmRows) {
+    multiply_rows(w, r, std::min(r + kGemmRows, w.rows), x, x_stride, y, y_stride, panels, accumulate);
   }
 }
 
@@ -87,7 +88,7 @@ TEST_P(PanelGemmTest, EqualsTheOracleForEveryDtypeSizeAndOffset) {
                                                     : std::vector<float>(static_cast<std::size_t>(tokens * rows), 0.0f);
         const Shifted<float> xp(to_panels(x, tokens, cols), offset);
         Shifted<float> yp(to_panels(start, tokens, rows), offset);
-        multiply(w, xp.data(), cols * kPanelWidth, yp.data(), rows * kPanelWidth, num_panels(tokens), accumulate);
+        multiply(w.view, xp.data(), cols * kPanelWidth, yp.data(), rows * kPanelWidth, num_panels(tokens), accumulate);
 
         const Expected expected = oracle(w.values, rows, cols, x, start, tokens);
         expect_within(from_panels(yp.values(), tokens, rows), expected.values, expected.bound, dtype_name(dtype));
@@ -104,7 +105,7 @@ TEST_P(PanelGemmTest, EveryNumberOfRowsUpToTheMostAndColumnsPastTheCut) {
     const StoredMatrix w(DType::bfloat16, rows, cols, 1, samples);
     const std::vector<float> x = samples.floats(tokens * cols);
     std::vector<float> y = to_panels(std::vector<float>(static_cast<std::size_t>(tokens * rows), NAN), tokens, rows);
-    multiply(w, to_panels(x, tokens, cols).data(), 0, y.data(), 0, 1, false);
+    multiply(w.view, to_panels(x, tokens, cols).data(), 0, y.data(), 0, 1, false);
     const std::vector<float> zeros(static_cast<std::size_t>(tokens * rows), 0.0f);
     const Expected expected = oracle(w.values, rows, cols, x, zeros, tokens);
     expect_within(from_panels(y, tokens, rows), expected.values, expected.bound, "rows");
@@ -131,7 +132,7 @@ TEST_P(PanelGemmTest, ATokenHasTheSameBitsWhateverItsNeighboursPanelsAndRowRange
       const std::vector<float> x = samples.floats(kTokens * cols);
       const std::vector<float> xp = to_panels(x, kTokens, cols);
       std::vector<float> together(static_cast<std::size_t>(kTokens * kRows));
-      multiply(w, xp.data(), cols * kPanelWidth, together.data(), kRows * kPanelWidth, kPanels, false);
+      multiply(w.view, xp.data(), cols * kPanelWidth, together.data(), kRows * kPanelWidth, kPanels, false);
       const std::vector<float> expected = from_panels(together, kTokens, kRows);
 
       for (const std::int64_t token : {0, 7, 15, 16, 30, 47}) {  // alone, in another lane, its neighbours NaN
@@ -174,7 +175,7 @@ TEST_P(PanelGemmTest, ANotANumberInOneWeightOrTokenComesOutThereAndNowhereElse) 
     narrow_from_float32(dtype, &nan, 1, w.bytes.data() + (2 * 33 + 32) * static_cast<std::int64_t>(dtype_size(dtype)));
     std::vector<float> x = samples.floats(16 * 33), y(5 * kPanelWidth);
     x[9 * 33 + 4] = NAN;
-    multiply(w, to_panels(x, 16, 33).data(), 0, y.data(), 0, 1, false);
+    multiply(w.view, to_panels(x, 16, 33).data(), 0, y.data(), 0, 1, false);
     const std::vector<float> tokens = from_panels(y, 16, 5);
     for (std::int64_t t = 0; t < 16; ++t) {
       for (std::int64_t r = 0; r < 5; ++r) {
@@ -194,9 +195,52 @@ TEST_P(PanelGemmTest, ManyRowsAndColumns) {
     const std::vector<float> x = samples.floats(kTokens * kCols), start = samples.floats(kTokens * kRows);
     std::vector<float> y = to_panels(start, kTokens, kRows);
     const std::vector<float> xp = to_panels(x, kTokens, kCols);
-    multiply(w, xp.data(), kCols * kPanelWidth, y.data(), kRows * kPanelWidth, num_panels(kTokens), true);
+    multiply(w.view, xp.data(), kCols * kPanelWidth, y.data(), kRows * kPanelWidth, num_panels(kTokens), true);
     const Expected expected = oracle(w.values, kRows, kCols, x, start, kTokens);
     expect_within(from_panels(y, kTokens, kRows), expected.values, expected.bound, dtype_name(dtype));
+  }
+}
+
+/// A weight scale * q + bias is rounded once, or twice where the target has no fma: 2 u (|scale q| + |bias|) each.
+Expected affine_oracle(const AffineMatrix& w, const std::vector<float>& x, const std::vector<float>& start,
+                       std::int64_t tokens) {
+  const kernels::MatrixView& view = w.view;
+  Expected result = oracle(w.values, view.rows, view.cols, x, start, tokens);
+  for (std::int64_t i = 0; i < tokens * view.rows; ++i) {
+    const std::int64_t t = i / view.rows, r = i % view.rows;
+    double rounding = 0;
+    for (std::int64_t c = 0; c < view.cols; ++c) {
+      const std::int64_t group = (r * view.cols + c) / view.groups.group_size;
+      const double scale = kernels::reference::affine_parameter(view, view.groups.scales, group);
+      const double bias = kernels::reference::affine_parameter(view, view.groups.biases, group);
+      rounding += (std::abs(scale * kernels::reference::affine_q(view, r, c)) + std::abs(bias)) *
+                  std::abs(x[static_cast<std::size_t>(t * view.cols + c)]);
+    }
+    result.bound[static_cast<std::size_t>(i)] += 2 * kUnit * rounding;
+  }
+  return result;
+}
+
+TEST_P(PanelGemmTest, QuantisedWeightsEqualTheOracle) {
+  std::int64_t round = 0;
+  for (const int bits : {4, 8}) {
+    for (const std::int64_t group_size : {32, 64, 128}) {
+      for (const DType dtype : kDTypes) {
+        for (const std::int64_t groups : {1, 2, 3, 5, 12, 13, 25}) {  // up to three cuts of the columns
+          ++round;
+          const std::int64_t rows = 1 + round % 27, tokens = 1 + round * 5 % 33, cols = groups * group_size;
+          Samples samples(static_cast<std::uint64_t>(round));
+          const AffineMatrix w(bits, group_size, dtype, rows, cols, round % 2, samples);
+          const std::vector<float> x = samples.floats(tokens * cols), start = samples.floats(tokens * rows);
+          std::vector<float> y = to_panels(start, tokens, rows);
+          multiply(w.view, to_panels(x, tokens, cols).data(), cols * kPanelWidth, y.data(), rows * kPanelWidth,
+                   num_panels(tokens), true);
+          const Expected expected = affine_oracle(w, x, start, tokens);
+          expect_within(from_panels(y, tokens, rows), expected.values, expected.bound, dtype_name(dtype));
+          if (HasFatalFailure()) FAIL() << bits << " bits, " << groups << " groups of " << group_size;
+        }
+      }
+    }
   }
 }
 

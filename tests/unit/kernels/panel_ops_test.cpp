@@ -1,14 +1,17 @@
 #include "xlstm/kernels/cpu/panel_ops.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <iterator>
+#include <limits>
 
 #include "tests/unit/kernels/bounds.h"
 #include "tests/unit/kernels/cpu_target.h"
 #include "tests/unit/kernels/norm_bounds.h"
 #include "tests/unit/kernels/panels.h"
 #include "tests/unit/kernels/samples.h"
+#include "xlstm/base/dtype.h"
 #include "xlstm/kernels/reference/activations.h"
 #include "xlstm/kernels/reference/causal_conv.h"
 
@@ -228,6 +231,21 @@ TEST_P(PanelOpsTest, CausalConvEqualsTheOracleAtEveryCut) {
         }
       }
     }
+  }
+}
+
+TEST_P(PanelOpsTest, RoundingToBfloat16IsThatOfTheScalarConversion) {
+  for (const std::int64_t size : kSizes) {
+    Samples samples(static_cast<std::uint64_t>(size));
+    std::vector<float> values = samples.floats(size, -1e3f, 1e3f);
+    const std::uint32_t hidden_nan = 0x7f800001;  // its upper half alone would be infinity
+    const std::vector<float> special = {1.00390625f, 1.01171875f, std::numeric_limits<float>::max(), -INFINITY, NAN,
+                                        std::bit_cast<float>(hidden_nan), 1e-45f, -0.0f};
+    for (std::size_t i = 0; i < special.size() && i < values.size(); ++i) values[values.size() - 1 - i] = special[i];
+    Shifted<float> x(values, size % 2);
+    kernels::round_to_bfloat16_in_place(x.data(), size);
+    for (float& value : values) value = bfloat16_to_float32(float32_to_bfloat16(value));
+    EXPECT_TRUE(same_bits(x.values(), values)) << "size " << size;
   }
 }
 

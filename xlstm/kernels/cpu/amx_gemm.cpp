@@ -24,7 +24,6 @@ namespace {
 constexpr std::int64_t kTileRows = 16;  // of weights, and of tokens
 constexpr std::int64_t kTileCols = 32;  // bfloat16 in a tile's row of 64 bytes
 constexpr std::int64_t kTile = kTileRows * kTileCols;
-constexpr std::int64_t kParts = 3;
 constexpr std::int64_t kGroup = 4;  // tiles of weights side by side: 4 of sums, 3 of x and 1 of weights are all 8
 
 bool ask_for_amx() {
@@ -60,7 +59,7 @@ void pack(const MatrixView& w, std::int64_t begin, std::int64_t end, std::int64_
 using Sums = float* const*;
 
 /// sums[i] (+)= weights tile row i times one panel, for kTiles row tiles of `steps` column tiles each.
-template <int kTiles>
+template <int kTiles, int kParts>
 XLSTM_AMX void multiply_group(const std::uint16_t* weights, const std::uint16_t* x, std::int64_t steps, bool accumulate,
                               Sums sums) {
   constexpr std::int64_t kRow = 64;  // bytes
@@ -93,10 +92,12 @@ XLSTM_AMX void multiply_group(const std::uint16_t* weights, const std::uint16_t*
   }
   for (std::int64_t s = 0; s < steps; ++s) {
     _tile_loadd(4, x, kRow);
-    _tile_loadd(5, x + kTile, kRow);
-    _tile_loadd(6, x + 2 * kTile, kRow);
-    XLSTM_FOR_TILES(XLSTM_LOW)  // the smallest first
-    XLSTM_FOR_TILES(XLSTM_MIDDLE)
+    if constexpr (kParts == 3) {
+      _tile_loadd(5, x + kTile, kRow);
+      _tile_loadd(6, x + 2 * kTile, kRow);
+      XLSTM_FOR_TILES(XLSTM_LOW)  // the smallest first
+      XLSTM_FOR_TILES(XLSTM_MIDDLE)
+    }
     XLSTM_FOR_TILES(XLSTM_HIGH)
     weights += kTile;
     x += kParts * kTile;
@@ -113,6 +114,7 @@ XLSTM_AMX void multiply_group(const std::uint16_t* weights, const std::uint16_t*
 }
 
 /// Up to four row tiles (`rows` rows) times one panel. y: the first row's place.
+template <int kParts>
 void multiply_rows(const std::uint16_t* weights, const std::uint16_t* x, std::int64_t steps, std::int64_t rows,
                    bool accumulate, float* y) {
   alignas(64) float tail[kTileRows * kPanelWidth];  // the last rows of the matrix, when they do not fill a tile
@@ -126,10 +128,10 @@ void multiply_rows(const std::uint16_t* weights, const std::uint16_t* x, std::in
     if (accumulate) std::memcpy(tail, last, tail_bytes);
     sums[tiles - 1] = tail;
   }
-  if (tiles == 1) multiply_group<1>(weights, x, steps, accumulate, sums);
-  if (tiles == 2) multiply_group<2>(weights, x, steps, accumulate, sums);
-  if (tiles == 3) multiply_group<3>(weights, x, steps, accumulate, sums);
-  if (tiles == 4) multiply_group<4>(weights, x, steps, accumulate, sums);
+  if (tiles == 1) multiply_group<1, kParts>(weights, x, steps, accumulate, sums);
+  if (tiles == 2) multiply_group<2, kParts>(weights, x, steps, accumulate, sums);
+  if (tiles == 3) multiply_group<3, kParts>(weights, x, steps, accumulate, sums);
+  if (tiles == 4) multiply_group<4, kParts>(weights, x, steps, accumulate, sums);
   if (tail_rows != 0) std::memcpy(last, tail, tail_bytes);
 }
 
@@ -168,8 +170,8 @@ XLSTM_AVX512 void amx_split_panel(const float* x, std::int64_t cols, std::uint16
   for (std::int64_t c = 0; c < cols; c += 2) {
     __m512 even = _mm512_loadu_ps(x + c * kPanelWidth);
     __m512 odd = c + 1 < cols ? _mm512_loadu_ps(x + (c + 1) * kPanelWidth) : _mm512_setzero_ps();
-    std::uint16_t* to = out + c / kTileCols * kParts * kTile + c % kTileCols * kPanelWidth;
-    for (int part = 0; part < kParts; ++part, to += kTile) {
+    std::uint16_t* to = out + c / kTileCols * kAmxParts * kTile + c % kTileCols * kPanelWidth;
+    for (int part = 0; part < kAmxParts; ++part, to += kTile) {
       const Cut e = cut(even), o = cut(odd);
       _mm512_storeu_si512(to, _mm512_or_si512(o.upper, _mm512_maskz_srli_epi32(0xffff, e.upper, 16)));
       even = e.rest;
@@ -177,15 +179,16 @@ XLSTM_AVX512 void amx_split_panel(const float* x, std::int64_t cols, std::uint16
     }
   }
   for (std::int64_t c = (cols + 1) / 2 * 2; c % kTileCols != 0; c += 2) {
-    std::uint16_t* to = out + c / kTileCols * kParts * kTile + c % kTileCols * kPanelWidth;
-    for (int part = 0; part < kParts; ++part, to += kTile) std::fill_n(to, kTileCols, std::uint16_t{0});
+    std::uint16_t* to = out + c / kTileCols * kAmxParts * kTile + c % kTileCols * kPanelWidth;
+    for (int part = 0; part < kAmxParts; ++part, to += kTile) std::fill_n(to, kTileCols, std::uint16_t{0});
   }
 }
 
 void amx_gemm(const MatrixView& w, std::int64_t row_begin, std::int64_t row_end, const std::uint16_t* x,
               std::int64_t x_stride, float* y, std::int64_t y_stride, std::int64_t panels, bool accumulate,
-              std::uint16_t* scratch) {
+              std::uint16_t* scratch, int parts) {
   constexpr std::int64_t kGroupRows = kGroup * kTileRows;
+  const auto multiply = parts == 1 ? multiply_rows<1> : multiply_rows<kAmxParts>;
   load_config();
   std::int64_t k = 0;
   do {  // once for no columns: y is then zero, or what it was
@@ -193,12 +196,12 @@ void amx_gemm(const MatrixView& w, std::int64_t row_begin, std::int64_t row_end,
     pack(w, row_begin, row_end, k, cols, scratch);
     const std::int64_t groups = (row_end - row_begin + kGroupRows - 1) / kGroupRows;
     Ahead ahead = ahead_of(w, row_begin, row_end, k, kAmxCols, groups * panels);
-    for (std::int64_t p = 0; p < panels; ++p) {
-      for (std::int64_t r = row_begin; r < row_end; r += kGroupRows) {
+    for (std::int64_t r = row_begin; r < row_end; r += kGroupRows) {  // whose weights stay in the first-level cache
+      for (std::int64_t p = 0; p < panels; ++p) {
         ahead.fetch();
-        multiply_rows(scratch + (r - row_begin) / kTileRows * steps * kTile,
-                      x + p * x_stride + k / kTileCols * kParts * kTile, steps, std::min(kGroupRows, row_end - r),
-                      accumulate || k > 0, y + p * y_stride + r * kPanelWidth);
+        multiply(scratch + (r - row_begin) / kTileRows * steps * kTile,
+                 x + p * x_stride + k / kTileCols * parts * kTile, steps, std::min(kGroupRows, row_end - r),
+                 accumulate || k > 0, y + p * y_stride + r * kPanelWidth);
       }
     }
     k += kAmxCols;
@@ -219,7 +222,7 @@ void amx_split_panel(const float*, std::int64_t, std::uint16_t*) {
 }
 
 void amx_gemm(const MatrixView&, std::int64_t, std::int64_t, const std::uint16_t*, std::int64_t, float*, std::int64_t,
-              std::int64_t, bool, std::uint16_t*) {
+              std::int64_t, bool, std::uint16_t*, int) {
   fail(ErrorCode::internal, "amx", "not on this CPU");
 }
 

@@ -49,6 +49,18 @@ HWY_INLINE V log_sigmoid(D d, V x) {
   return hn::IfThenElse(hn::IsNaN(x), x, value);
 }
 
+/// x rounded to bfloat16 (nearest, ties to even; a NaN stays one), as float32: the lower 16 bits are 0.
+template <class D, class V = hn::Vec<D>>
+HWY_INLINE V round_to_bfloat16(D d, V x) {
+  const hn::RebindToUnsigned<D> du;
+  const auto bits = hn::BitCast(du, x);
+  const auto last = hn::And(hn::ShiftRight<16>(bits), hn::Set(du, 1u));
+  const auto rounded = hn::Add(bits, hn::Add(last, hn::Set(du, 0x7fffu)));
+  const auto quiet = hn::Or(bits, hn::Set(du, 0x00400000u));  // never rounded to infinity
+  const auto any = hn::IfThenElse(hn::RebindMask(du, hn::IsNaN(x)), quiet, rounded);
+  return hn::BitCast(d, hn::And(any, hn::Set(du, 0xffff0000u)));
+}
+
 /// Calls body(tag, index) over [0, size): full vectors, then single lanes with the same code.
 template <class F>
 HWY_INLINE void for_each_vector(std::int64_t size, F&& body) {

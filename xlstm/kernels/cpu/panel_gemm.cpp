@@ -23,20 +23,26 @@ constexpr int kBlock = kRows * kPanelWidth;
 constexpr int kTile = kRows * static_cast<int>(kGemmCols);
 constexpr Strides kUnpacked = {kPanelWidth, 1, kPanelWidth, kBlock, kTile};
 static_assert(kGemmRows % kRows == 0 && kGemmCols % kPanelWidth == 0);
+static_assert(kGemmCols % 128 == 0);  // whole groups, whatever their size
+
+/// Columns [k, k + cols) of one row -> float32, a line of 16 every kBlock floats.
+void unpack_row(const MatrixView& w, std::int64_t row, std::int64_t k, std::int64_t cols, float* to) {
+  if (w.groups.bits == 4) return dequantize<4>(w, row, k, cols, to, kBlock);
+  if (w.groups.bits == 8) return dequantize<8>(w, row, k, cols, to, kBlock);
+  const std::byte* const from = static_cast<const std::byte*>(w.data) + row * w.row_bytes();
+  widen(w.dtype, from + k * static_cast<std::int64_t>(dtype_size(w.dtype)), cols, to, kBlock);
+}
 
 void panel_gemm_target(const MatrixView& w, std::int64_t row_begin, std::int64_t row_end, const float* x,
                        std::int64_t x_stride, float* y, std::int64_t y_stride, std::int64_t panels, bool accumulate,
                        float* scratch) {
-  const auto* weights = static_cast<const std::byte*>(w.data);
-  const auto element = static_cast<std::int64_t>(dtype_size(w.dtype));
   const std::int64_t tiles = (row_end - row_begin) / kRows * (panels / kTilePanels);
   std::int64_t k = 0;
   do {  // once for no columns: y is then zero, or what it was
     const std::int64_t cols = std::min(kGemmCols, w.cols - k);
     for (std::int64_t r = row_begin; r < row_end; ++r) {
       const std::int64_t i = r - row_begin;
-      widen(w.dtype, weights + (r * w.cols + k) * element, cols,
-            scratch + i / kRows * kTile + i % kRows * kPanelWidth, kBlock);
+      unpack_row(w, r, k, cols, scratch + i / kRows * kTile + i % kRows * kPanelWidth);
     }
     const float beta = accumulate || k > 0 ? 1.0f : 0.0f;
     gemm_panels<kUnpacked>({scratch, kPanelWidth, 1, x + k * kPanelWidth, kPanelWidth, y + row_begin * kPanelWidth,

@@ -128,6 +128,11 @@ void soft_cap_target(float* x, std::int64_t size, float cap) {
       size, [&](auto d, std::int64_t i) HWY_ATTR { hn::StoreU(soft_cap(d, hn::LoadU(d, x + i), cap), d, x + i); });
 }
 
+void round_to_bfloat16_target(float* x, std::int64_t size) {
+  for_each_vector(size, [&](auto d, std::int64_t i)
+                            HWY_ATTR { hn::StoreU(round_to_bfloat16(d, hn::LoadU(d, x + i)), d, x + i); });
+}
+
 void causal_conv_target(const float* x, std::int64_t channels, std::int64_t kernel_size, const float* weight,
                         const float* bias, std::int64_t valid, float* history, std::int64_t history_stride, float* y,
                         float* series) {
@@ -165,6 +170,7 @@ HWY_EXPORT(sigmoid_gate_target);
 HWY_EXPORT(silu_gate_target);
 HWY_EXPORT(silu_target);
 HWY_EXPORT(soft_cap_target);
+HWY_EXPORT(round_to_bfloat16_target);
 HWY_EXPORT(causal_conv_target);
 
 void panel_rms_norm(const float* x, std::int64_t rows, const float* weight, const float* bias, float eps, float* y) {
@@ -201,6 +207,10 @@ void silu_gate_in_place(float* y, const float* gate, std::int64_t size) {
 void silu(const float* x, std::int64_t size, float* y) { HWY_DYNAMIC_DISPATCH(silu_target)(x, size, y); }
 
 void soft_cap_in_place(float* x, std::int64_t size, float cap) { HWY_DYNAMIC_DISPATCH(soft_cap_target)(x, size, cap); }
+
+void round_to_bfloat16_in_place(float* x, std::int64_t size) {
+  HWY_DYNAMIC_DISPATCH(round_to_bfloat16_target)(x, size);
+}
 
 void panel_get_lane(const float* panel, std::int64_t rows, int lane, float* out) {
   for (std::int64_t r = 0; r < rows; ++r) out[r] = panel[r * kPanelWidth + lane];

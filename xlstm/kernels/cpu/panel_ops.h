@@ -28,6 +28,8 @@ void silu_gate_in_place(float* y, const float* gate, std::int64_t size);
 void silu(const float* x, std::int64_t size, float* y);
 /// x = cap * tanh(x / cap)
 void soft_cap_in_place(float* x, std::int64_t size, float cap);
+/// x rounded to bfloat16: to the nearest, ties to even; a NaN stays one
+void round_to_bfloat16_in_place(float* x, std::int64_t size);
 /// y[r] += weight[r] * x[r], row by row
 void panel_add_scaled_rows(const float* x, std::int64_t rows, const float* weight, float* y);
 

@@ -1,7 +1,6 @@
 #include "xlstm/kernels/cpu/quantized_gemm.h"
 
 #include <algorithm>
-#include <array>
 #include <cstring>
 
 #include "xlstm/kernels/cpu/quantized_tile.h"
@@ -10,14 +9,55 @@
 #define HWY_TARGET_INCLUDE "xlstm/kernels/cpu/quantized_gemm.cpp"
 #include "hwy/foreach_target.h"
 // (a block of its own: after foreach_target.h)
+#include "hwy/cache_control.h"
 #include "hwy/highway.h"
-#include "xlstm/kernels/cpu/quantized_tile-inl.h"
+#include "xlstm/kernels/cpu/dot_tile-inl.h"
 #include "xlstm/kernels/cpu/unpack-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace xlstm::kernels {
 namespace HWY_NAMESPACE {
 namespace {
+
+/// y += scale_w * scale_x * sum
+HWY_INLINE void add_scaled(VI sum, float w_scale, VP x_scale, float* y) {
+  const DP d;
+  const VP scaled = hn::Mul(hn::ConvertTo(d, sum), x_scale);
+  hn::StoreU(hn::MulAdd(scaled, hn::Set(d, w_scale), hn::LoadU(d, y)), d, y);
+}
+
+/// kDotRows rows of P panels.
+template <class Dot, int P>
+void quantized_tile(const QuantizedTile& t) {
+  using T = DotTile<Dot, P>;
+  constexpr int kWide = T::kWide;
+  const DI d;
+  const std::byte* w = t.w;
+  const std::byte* x = t.x;
+  for (std::int64_t g = 0; g < t.groups; ++g) {
+    T tile;
+    tile.clear();
+    alignas(64) std::int32_t totals[kDotRows][kWide][kLanes];
+    if constexpr (Dot::kWidens) XLSTM_FOR_SUMS(r, v) hn::Store(hn::Zero(d), d, totals[r][v]);
+    for (std::int64_t c = 0; c < t.group_size; c += kPieceColumns, w += T::kPieceBytes, x += T::kPanelBytes) {
+      tile.multiply(w, x, t.x_stride);
+      if constexpr (Dot::kWidens) {
+        XLSTM_FOR_SUMS(r, v) {
+          hn::Store(hn::Add(hn::Load(d, totals[r][v]), Dot::total(tile.sum[r][v])), d, totals[r][v]);
+        }
+        tile.clear();
+      }
+    }
+    XLSTM_UNROLLED(int v = 0; v < kWide; ++v) {
+      const std::int64_t panel = v / kVectors, lane = v % kVectors * kLanes;
+      const VP x_scale = hn::Load(DP(), t.x_scales + panel * (t.x_stride / 4) + g * kPanelWidth + lane);
+      XLSTM_UNROLLED(int r = 0; r < kDotRows; ++r) {
+        const VI sum = Dot::kWidens ? hn::Load(d, totals[r][v]) : Dot::total(tile.sum[r][v]);
+        add_scaled(sum, t.w_scales[r * kTileGroups + g], x_scale, t.y + panel * t.y_stride + r * kPanelWidth + lane);
+      }
+    }
+  }
+}
 
 template <class Dot>
 void multiply_panels(const QuantizedTile& tile, std::int64_t panels) {
@@ -59,17 +99,17 @@ void unpack_tiles_target(const MatrixView& w, std::int64_t begin, std::int64_t e
   const auto unpack = kernel.wide ? (groups.bits == 4 ? unpack_row<4, std::uint16_t> : unpack_row<8, std::uint16_t>)
                                   : (groups.bits == 4 ? unpack_row<4, std::uint8_t> : unpack_row<8, std::uint8_t>);
   const std::int64_t element = kernel.wide ? 2 : 1, piece = kernel.piece * element, tile = kernel.rows * cols * element;
-  const std::int64_t row_groups = w.cols / groups.group_size, num_scales = w.rows * row_groups;
+  const std::int64_t row_groups = w.cols / groups.group_size;
+  const auto scale_bytes = static_cast<std::int64_t>(dtype_size(groups.dtype));
+  constexpr std::int64_t kRowsAhead = 16;
   for (std::int64_t i = 0; begin + i < end || i % kernel.rows != 0; ++i) {
     const std::int64_t row = std::min(begin + i, end - 1);
     unpack(static_cast<const std::byte*>(w.data) + row * w.row_bytes() + k * groups.bits / 8, cols, kernel.piece,
            q + i / kernel.rows * tile + i % kernel.rows * piece, kernel.rows * piece);
-    // Whole lines of 16, whatever follows a row's scales, but nothing past the last one of the matrix.
     const std::int64_t first = row * row_groups + k / groups.group_size;
-    const std::int64_t lines = (cols / groups.group_size + kPanelWidth - 1) / kPanelWidth * kPanelWidth;
-    widen(groups.dtype,
-          static_cast<const std::byte*>(groups.scales) + first * static_cast<std::int64_t>(dtype_size(groups.dtype)),
-          std::min(lines, num_scales - first), scales + i * kTileGroups, kPanelWidth);
+    widen_parameters(groups.dtype, groups.scales, first, cols / groups.group_size, w.rows * row_groups,
+                     scales + i * kTileGroups);
+    hwy::Prefetch(static_cast<const std::byte*>(groups.scales) + (first + kRowsAhead * row_groups) * scale_bytes);
   }
 }
 
@@ -84,6 +124,7 @@ HWY_AFTER_NAMESPACE();
 #include "xlstm/kernels/cpu/amx_quantized_gemm.h"
 #include "xlstm/kernels/cpu/dispatch.h"
 #include "xlstm/kernels/cpu/panel_gemm.h"
+#include "xlstm/kernels/cpu/partial_tile.h"
 
 namespace xlstm::kernels {
 
@@ -112,24 +153,6 @@ void multiply_biases(const MatrixView& w, std::int64_t row_begin, std::int64_t r
   }
 }
 
-constexpr std::int64_t kMaxTileFloats = 2 * 12 * kPanelWidth;
-
-/// `rows` of the rows of a tile.
-void multiply_tile(const QuantizedKernel& kernel, const QuantizedTile& tile, std::int64_t rows, std::int64_t panels) {
-  if (rows >= kernel.rows) return kernel.multiply(tile, panels);
-  alignas(64) std::array<float, kMaxTileFloats> room{};
-  QuantizedTile whole = tile;
-  whole.y = room.data();
-  whole.y_stride = kernel.rows * kPanelWidth;
-  for (std::int64_t p = 0; p < panels; ++p) {
-    std::copy_n(tile.y + p * tile.y_stride, rows * kPanelWidth, whole.y + p * whole.y_stride);
-  }
-  kernel.multiply(whole, panels);
-  for (std::int64_t p = 0; p < panels; ++p) {
-    std::copy_n(whole.y + p * whole.y_stride, rows * kPanelWidth, tile.y + p * tile.y_stride);
-  }
-}
-
 }  // namespace
 
 void quantized_gemm(const MatrixView& w, DType type, std::int64_t row_begin, std::int64_t row_end, const std::byte* x,
@@ -149,14 +172,25 @@ void quantized_gemm(const MatrixView& w, DType type, std::int64_t row_begin, std
     HWY_DYNAMIC_DISPATCH(unpack_tiles_target)(w, row_begin, row_end, k, cols, kernel, scratch, scales);
     Ahead ahead = ahead_of(w, row_begin, row_end, k, step, tiles * ((panels + kernel.panels - 1) / kernel.panels));
     for (std::int64_t p = 0; p < panels; p += kernel.panels) {
-      for (std::int64_t i = 0; i < tiles; ++i) {
+      QuantizedTile tile;
+      tile.x = x + p * x_stride + k * kPanelWidth * element;
+      tile.x_scales =
+          reinterpret_cast<const float*>(x + p * x_stride + panel.scales) + k / group_size * kPanelWidth;
+      tile.x_stride = x_stride;
+      tile.low = panel.low;
+      tile.groups = cols / group_size;
+      tile.group_size = group_size;
+      const std::int64_t count = std::min(kernel.panels, panels - p);
+      for (std::int64_t row = row_begin; row < row_end; row += kernel.rows) {
         ahead.fetch();
-        const std::int64_t row = i * kernel.rows;
-        multiply_tile(kernel,
-                      {scratch + row * cols * element, scales + row * kTileGroups, x + p * x_stride + k * kPanelWidth * element,
-                       reinterpret_cast<const float*>(x + p * x_stride + panel.scales) + k / group_size * kPanelWidth,
-                       x_stride, panel.low, y + p * y_stride + (row_begin + row) * kPanelWidth, y_stride, cols / group_size, group_size},
-                      row_end - row_begin - row, std::min(kernel.panels, panels - p));
+        tile.w = scratch + (row - row_begin) * cols * element;
+        tile.w_scales = scales + (row - row_begin) * kTileGroups;
+        multiply_rows_of_tile(row_end - row, kernel.rows, count, y + p * y_stride + row * kPanelWidth, y_stride,
+                              [&](float* to, std::int64_t to_stride) {
+                                tile.y = to;
+                                tile.y_stride = to_stride;
+                                kernel.multiply(tile, count);
+                              });
       }
     }
   }

@@ -24,7 +24,7 @@ using DI = hn::RebindToSigned<DP>;
 using VI = hn::Vec<DI>;
 constexpr std::int64_t W = kPanelWidth;
 
-/// Nibbles' sums fit 16 bits there (quantized_tile-inl.h), which makes int8 twice as fast as int16.
+/// Nibbles' sums fit 16 bits there (dot_tile-inl.h), which makes int8 twice as fast as int16.
 bool has_nibble_quads_target() { return HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX2; }
 
 HWY_INLINE VI nearest(VP x) {

@@ -35,16 +35,16 @@ inline constexpr std::int64_t kTileGroups = 32;
 
 /// A tile adds the product of some rows of unpacked weights and some panels to y, group by group.
 struct QuantizedTile {
-  const std::byte* w;      // q [groups][group_size / piece][tile rows][piece]: what a kernel reads, in memory order
-  const float* w_scales;   // [tile rows][kTileGroups]
-  const std::byte* x;      // q of the first panel
-  const float* x_scales;   // and its scales
-  std::int64_t x_stride;   // bytes to the next panel's q and scales
-  std::int64_t low;        // bytes to the second plane
-  float* y;                // [tile rows][16]
-  std::int64_t y_stride;   // floats to the next panel's
-  std::int64_t groups;
-  std::int64_t group_size;
+  const std::byte* w = nullptr;     // q [groups][group_size / piece][tile rows][piece]: in the order a kernel reads it
+  const float* w_scales = nullptr;  // [tile rows][kTileGroups]
+  const std::byte* x = nullptr;     // q of the first panel
+  const float* x_scales = nullptr;  // and its scales
+  std::int64_t x_stride = 0;        // bytes to the next panel's q and scales
+  std::int64_t low = 0;             // bytes to the second plane
+  float* y = nullptr;               // [tile rows][16]
+  std::int64_t y_stride = 0;        // floats to the next panel's
+  std::int64_t groups = 0;
+  std::int64_t group_size = 0;
 };
 
 /// The register tile of a CPU target.

@@ -104,6 +104,44 @@ HWY_INLINE void unpack_q<4>(const std::byte* from, std::uint16_t* to) {
   }
 }
 
+/// Scales or biases (`values`) of `count` groups from `first` on -> float32 at `to`, in whole lines of 16: whatever
+/// follows in the matrix of `total` groups fills up the last.
+HWY_INLINE void widen_parameters(DType dtype, const void* values, std::int64_t first, std::int64_t count,
+                                 std::int64_t total, float* to) {
+  const std::int64_t whole = (count + kPanelWidth - 1) / kPanelWidth * kPanelWidth;
+  widen(dtype, static_cast<const std::byte*>(values) + first * static_cast<std::int64_t>(dtype_size(dtype)),
+        std::min(whole, total - first), to, kPanelWidth);
+}
+
+/// scale * q + bias of columns [k, k + cols) of one row, a line of 16 every `stride` floats. An fma where the target has
+/// one: q is exact, so there is one rounding, elsewhere two.
+template <int kBits>
+HWY_INLINE void dequantize(const MatrixView& w, std::int64_t row, std::int64_t k, std::int64_t cols, float* to,
+                           std::int64_t stride) {
+  constexpr std::int64_t kMaxGroups = 16;  // of one call
+  const DP d;
+  const hn::Rebind<std::uint8_t, DP> d8;
+  const hn::RebindToSigned<DP> d32;
+  const std::int64_t size = w.groups.group_size, row_groups = w.cols / size;
+  const std::int64_t first = row * row_groups + k / size, count = cols / size;
+  alignas(64) float scales[kMaxGroups], biases[kMaxGroups];
+  alignas(64) std::uint8_t q[kPieceColumns];
+  widen_parameters(w.groups.dtype, w.groups.scales, first, count, w.rows * row_groups, scales);
+  widen_parameters(w.groups.dtype, w.groups.biases, first, count, w.rows * row_groups, biases);
+  const std::byte* from = static_cast<const std::byte*>(w.data) + row * w.row_bytes() + k * kBits / 8;
+  for (std::int64_t g = 0; g < count; ++g) {
+    const VP scale = hn::Set(d, scales[g]), bias = hn::Set(d, biases[g]);
+    for (std::int64_t c = 0; c < size; c += kPieceColumns, from += kPieceColumns * kBits / 8) {
+      unpack_q<kBits>(from, q);
+      for (std::int64_t i = 0; i < kPieceColumns; i += kLanes) {
+        const VP value = hn::ConvertTo(d, hn::PromoteTo(d32, hn::LoadU(d8, q + i)));
+        hn::StoreU(hn::MulAdd(value, scale, bias), d, to + i / kPanelWidth * stride + i % kPanelWidth);
+      }
+      to += kPieceColumns / kPanelWidth * stride;
+    }
+  }
+}
+
 }  // namespace HWY_NAMESPACE
 }  // namespace xlstm::kernels
 HWY_AFTER_NAMESPACE();
