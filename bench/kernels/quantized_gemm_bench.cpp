@@ -22,8 +22,7 @@ struct Weights {
   Weights(int bits, std::int64_t rows, std::int64_t cols)
       : words(static_cast<std::size_t>(rows * cols * bits / 32), 0x89abcdefu),
         parameters(static_cast<std::size_t>(rows * cols / 64), 0x3c24u) {
-    view = {DType::uint32, words.data(), rows, cols,
-            {bits, 64, DType::bfloat16, parameters.data(), parameters.data()}};
+    view = {DType::uint32, words.data(), rows, cols, {bits, 64, DType::bfloat16, parameters.data(), parameters.data()}};
   }
   std::vector<std::uint32_t> words;
   std::vector<std::uint16_t> parameters;
@@ -46,7 +45,8 @@ void quantized_gemm(State& state) {
   double peak = 0;
   for (int i = 0; i < 3; ++i) peak = std::max(peak, kernels::fma_peak(pool));
   for (auto _ : state) {
-    for (std::int64_t p = 0; p < panels; ++p) kernels::quantize_panel(format, x.data() + p * cols * W, cols, q + p * stride);
+    for (std::int64_t p = 0; p < panels; ++p)
+      kernels::quantize_panel(format, x.data() + p * cols * W, cols, q + p * stride);
     for (std::int64_t r = 0; r < rows; r += kernels::kQuantizedGemmRows) {
       kernels::quantized_gemm(weights.view, type, r, std::min(r + kernels::kQuantizedGemmRows, rows), q, stride,
                               y.data(), rows * W, panels, false, reinterpret_cast<std::byte*>(scratch.data()));

@@ -5,11 +5,12 @@
 #include "xlstm/backend/activation_dtype.h"
 #include "xlstm/base/error.h"
 #include "xlstm/kernels/cpu/amx_gemm.h"
+#include "xlstm/kernels/cpu/bf16_gemm.h"
 #include "xlstm/kernels/cpu/dispatch.h"
 #include "xlstm/kernels/cpu/gemv.h"
 #include "xlstm/kernels/cpu/panel.h"
+#include "xlstm/kernels/cpu/panel_ops.h"
 #include "xlstm/kernels/cpu/quantized_gemm.h"
-#include "xlstm/kernels/cpu/vector_ops.h"
 
 namespace xlstm::backend {
 namespace {
@@ -41,7 +42,10 @@ ActivationForm vector_form(const Pass& pass, const model::Matrix& weights, bool 
 
 ActivationForm panel_form(const Pass& pass, const model::Matrix& weights, bool exact) {
   ActivationForm form = form_of(pass, weights, exact);
-  if (weights.weight.dtype == DType::bfloat16 && kernels::cpu_extensions().amx) form.kind = Kind::amx;
+  if (weights.weight.dtype != DType::bfloat16) return form;
+  const kernels::CpuExtensions cpu = kernels::cpu_extensions();
+  if (form.rounded && (cpu.amx || cpu.avx512_bf16)) form.kind = Kind::bfloat16;
+  if (!form.rounded && cpu.amx) form.kind = Kind::amx;
   return form;
 }
 
@@ -94,6 +98,12 @@ void Activations::want_panels(const ActivationForm& form) {
       const auto bytes = kernels::amx_panel_size(cols_) * static_cast<std::int64_t>(sizeof(std::uint16_t));
       return make(form, bytes, [&](const float* x, std::byte* out) {
         kernels::amx_split_panel(x, cols_, reinterpret_cast<std::uint16_t*>(out));
+      });
+    }
+    case Kind::bfloat16: {
+      const auto bytes = kernels::bf16_panel_size(cols_) * static_cast<std::int64_t>(sizeof(std::uint16_t));
+      return make(form, bytes, [&](const float* x, std::byte* out) {
+        kernels::bf16_round_panel(x, cols_, reinterpret_cast<std::uint16_t*>(out));
       });
     }
     default:

@@ -16,7 +16,8 @@ struct ActivationForm {
   enum class Kind : std::uint8_t {
     plain,      // float32 as it is
     permuted,   // decode, bfloat16 weights: the order of kernels::gemv_prepare
-    amx,        // prefill, bfloat16 weights: parts for the tile unit
+    amx,        // prefill, bfloat16 weights: three parts for the tile unit
+    bfloat16,   // prefill, bfloat16 weights: rounded, for the tile unit or dot products of bfloat16
     quantized,  // integers, a scale a group
   };
   Kind kind = Kind::plain;

@@ -6,6 +6,8 @@
 #include "xlstm/backend/cpu/activations.h"
 #include "xlstm/backend/cpu/matrix_view.h"
 #include "xlstm/kernels/cpu/amx_gemm.h"
+#include "xlstm/kernels/cpu/bf16_gemm.h"
+#include "xlstm/kernels/cpu/dispatch.h"
 #include "xlstm/kernels/cpu/gemv.h"
 #include "xlstm/kernels/cpu/panel_gemm.h"
 #include "xlstm/kernels/cpu/panel_ops.h"
@@ -99,8 +101,8 @@ void run_rows(const Pass& pass, const Projection& p, const Activations& x, std::
 
 /// Room of the calling thread for weights on their way to a product; made once per thread.
 std::byte* gemm_scratch() {
-  constexpr std::int64_t kBytes =
-      std::max({kernels::kGemmScratch * 4, kernels::kAmxScratch * 2, kernels::kQuantizedGemmScratch});
+  constexpr std::int64_t kBytes = std::max({kernels::kGemmScratch * 4, kernels::kAmxScratch * 2,
+                                            kernels::kBf16GemmScratch * 2, kernels::kQuantizedGemmScratch});
   thread_local AlignedFloats scratch(static_cast<std::size_t>(kBytes / 4));
   return reinterpret_cast<std::byte*>(scratch.data());
 }
@@ -109,6 +111,8 @@ std::int64_t gemm_rows(const ActivationForm& form) {
   switch (form.kind) {
     case Kind::amx:
       return kernels::kAmxRows;
+    case Kind::bfloat16:
+      return kernels::kBf16GemmRows;
     case Kind::quantized:
       return kernels::kQuantizedGemmRows;
     default:
@@ -137,6 +141,16 @@ void multiply_panels(const Pass& pass, const model::Linear& linear, bool exact, 
       kernels::amx_gemm(w, part.begin, part.end, reinterpret_cast<const std::uint16_t*>(from), rows.stride / 2, y,
                         y_stride, part.count, accumulate, reinterpret_cast<std::uint16_t*>(gemm_scratch()));
       break;
+    case Kind::bfloat16: {
+      const auto* const x16 = reinterpret_cast<const std::uint16_t*>(from);
+      auto* const room = reinterpret_cast<std::uint16_t*>(gemm_scratch());
+      if (kernels::cpu_extensions().amx) {
+        kernels::amx_gemm(w, part.begin, part.end, x16, rows.stride / 2, y, y_stride, part.count, accumulate, room, 1);
+      } else {
+        kernels::bf16_gemm(w, part.begin, part.end, x16, rows.stride / 2, y, y_stride, part.count, accumulate, room);
+      }
+      break;
+    }
     default:
       kernels::panel_gemm(w, part.begin, part.end, reinterpret_cast<const float*>(from), rows.float_stride(), y,
                           y_stride, part.count, accumulate, reinterpret_cast<float*>(gemm_scratch()));

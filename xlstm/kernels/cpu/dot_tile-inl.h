@@ -26,8 +26,8 @@ using VI = hn::Vec<DI>;
 
 // The dot products. A 32-bit lane of x holds 4 (or 2) features of one token, every lane of w as many weights of one
 // row; the products of a lane are added to its Sum, which kWidens says must become int32 (total) after each piece of
-// columns. Instructions are written out where g++ would spill a tile of their intrinsics, and where Highway 1.0.3 has no
-// target for them: those run only where cpu_extensions() names them.
+// columns. Instructions are written out where g++ would spill a tile of their intrinsics, and where Highway 1.0.3 has
+// no target for them: those run only where cpu_extensions() names them.
 #if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX2
 #if HWY_TARGET == HWY_AVX2
 #define XLSTM_VEX "%{vex%} "

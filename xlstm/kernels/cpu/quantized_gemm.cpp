@@ -174,8 +174,7 @@ void quantized_gemm(const MatrixView& w, DType type, std::int64_t row_begin, std
     for (std::int64_t p = 0; p < panels; p += kernel.panels) {
       QuantizedTile tile;
       tile.x = x + p * x_stride + k * kPanelWidth * element;
-      tile.x_scales =
-          reinterpret_cast<const float*>(x + p * x_stride + panel.scales) + k / group_size * kPanelWidth;
+      tile.x_scales = reinterpret_cast<const float*>(x + p * x_stride + panel.scales) + k / group_size * kPanelWidth;
       tile.x_stride = x_stride;
       tile.low = panel.low;
       tile.groups = cols / group_size;

@@ -110,17 +110,6 @@ void lstm_target(const float* i_raw, const float* f_raw, const float* z_raw, con
   });
 }
 
-void round_to_bfloat16_target(float* x, std::int64_t size) {
-  for_each_vector(size, [&](auto d, std::int64_t i) HWY_ATTR {
-    const hn::RebindToUnsigned<decltype(d)> du;
-    const auto value = hn::LoadU(d, x + i);
-    const auto bits = hn::BitCast(du, value);
-    const auto odd = hn::And(hn::ShiftRight<16>(bits), hn::Set(du, 1u));
-    const auto rounded = hn::And(hn::Add(bits, hn::Add(odd, hn::Set(du, 0x7fffu))), hn::Set(du, 0xffff0000u));
-    hn::StoreU(hn::IfThenElse(hn::IsNaN(value), value, hn::BitCast(d, rounded)), d, x + i);
-  });
-}
-
 }  // namespace
 }  // namespace HWY_NAMESPACE
 }  // namespace xlstm::kernels
@@ -134,7 +123,6 @@ HWY_EXPORT(group_norm_target);
 HWY_EXPORT(scale_target);
 HWY_EXPORT(slstm_target);
 HWY_EXPORT(lstm_target);
-HWY_EXPORT(round_to_bfloat16_target);
 
 void rms_norm(const float* x, std::int64_t size, const float* weight, const float* bias, float eps, float* y) {
   HWY_DYNAMIC_DISPATCH(rms_norm_target)(x, size, weight, bias, eps, y);
@@ -155,10 +143,6 @@ void slstm_pointwise(const float* i, const float* f, const float* z, const float
 void lstm_pointwise(const float* i, const float* f, const float* z, const float* o, std::int64_t size, float* y,
                     float* c) {
   HWY_DYNAMIC_DISPATCH(lstm_target)(i, f, z, o, size, y, c);
-}
-
-void round_to_bfloat16_in_place(float* x, std::int64_t size) {
-  HWY_DYNAMIC_DISPATCH(round_to_bfloat16_target)(x, size);
 }
 
 }  // namespace xlstm::kernels

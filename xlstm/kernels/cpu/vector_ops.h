@@ -26,7 +26,4 @@ void slstm_pointwise(const float* i, const float* f, const float* z, const float
 void lstm_pointwise(const float* i, const float* f, const float* z, const float* o, std::int64_t size, float* y,
                     float* c);
 
-/// To the nearest bfloat16, ties to even; NaN stays NaN.
-void round_to_bfloat16_in_place(float* x, std::int64_t size);
-
 }  // namespace xlstm::kernels
