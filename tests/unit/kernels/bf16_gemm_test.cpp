@@ -53,9 +53,9 @@ std::vector<float> multiply(const StoredMatrix& w, const std::vector<float>& x, 
   const std::int64_t rows = w.view.rows;
   const bool accumulate = !start.empty();
   Bf16Panels panels(x, tokens, w.view.cols);
-  Shifted<float> y(to_panels(accumulate ? start : std::vector<float>(static_cast<std::size_t>(tokens * rows), NAN),
-                             tokens, rows),
-                   1);
+  Shifted<float> y(
+      to_panels(accumulate ? start : std::vector<float>(static_cast<std::size_t>(tokens * rows), NAN), tokens, rows),
+      1);
   for (std::int64_t r = 0; r < rows; r += kBf16GemmRows) {
     multiply_rows(w.view, r, std::min(r + kBf16GemmRows, rows), panels, y.data(), num_panels(tokens), accumulate);
   }

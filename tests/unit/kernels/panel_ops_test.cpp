@@ -239,8 +239,9 @@ TEST_P(PanelOpsTest, RoundingToBfloat16IsThatOfTheScalarConversion) {
     Samples samples(static_cast<std::uint64_t>(size));
     std::vector<float> values = samples.floats(size, -1e3f, 1e3f);
     const std::uint32_t hidden_nan = 0x7f800001;  // its upper half alone would be infinity
-    const std::vector<float> special = {1.00390625f, 1.01171875f, std::numeric_limits<float>::max(), -INFINITY, NAN,
-                                        std::bit_cast<float>(hidden_nan), 1e-45f, -0.0f};
+    const std::vector<float> special = {1.00390625f, 1.01171875f, std::numeric_limits<float>::max(),
+                                        -INFINITY,   NAN,         std::bit_cast<float>(hidden_nan),
+                                        1e-45f,      -0.0f};
     for (std::size_t i = 0; i < special.size() && i < values.size(); ++i) values[values.size() - 1 - i] = special[i];
     Shifted<float> x(values, size % 2);
     kernels::round_to_bfloat16_in_place(x.data(), size);

@@ -142,9 +142,9 @@ TEST_P(QuantizedGemmTest, APanelHasTheScalesAndNumbersOfTheOracle) {
     const auto at = [&](std::int64_t t, std::int64_t c) -> float& { return x[static_cast<std::size_t>(t * cols + c)]; };
     for (std::int64_t c = 0; c < cols; ++c) {
       at(1, c) = 0;
-      at(2, c) *= 1e-37f;                                       // scales round the smallest normal number
-      at(3, c) *= 1e-40f;                                       // only subnormal numbers
-      at(4, c) = static_cast<float>(c % 255 - 127) + 0.5f;      // ties
+      at(2, c) *= 1e-37f;                                   // scales round the smallest normal number
+      at(3, c) *= 1e-40f;                                   // only subnormal numbers
+      at(4, c) = static_cast<float>(c % 255 - 127) + 0.5f;  // ties
       at(5, c) *= std::numeric_limits<float>::max();
     }
     at(4, 0) = 127;
@@ -153,8 +153,8 @@ TEST_P(QuantizedGemmTest, APanelHasTheScalesAndNumbersOfTheOracle) {
     at(8, 0) = -INFINITY;
     QuantizedPanels q(format, x, tokens, cols);
     for (std::int64_t t = 0; t < tokens; ++t) {
-      const auto expected = kernels::reference::quantize_activations(format.type, format.group_size,
-                                                                     x.data() + t * cols, cols);
+      const auto expected =
+          kernels::reference::quantize_activations(format.type, format.group_size, x.data() + t * cols, cols);
       const auto actual = read_token(format, q.data(), cols, t);
       ASSERT_EQ(actual.q, expected.q) << "token " << t << " group size " << format.group_size;
       for (std::size_t g = 0; g < expected.scale.size(); ++g) {

@@ -33,8 +33,8 @@ constexpr std::int64_t amx_panel_size(std::int64_t cols) { return (cols + 31) / 
 void amx_split_panel(const float* x, std::int64_t cols, std::uint16_t* out);
 
 /// As panel_gemm, with at most kAmxRows rows, w bfloat16, and panel p of x at x + p * x_stride: as amx_split_panel left
-/// it or, with 1 part, as bf16_round_panel (bf16_gemm.h). scratch: kAmxScratch bfloat16 of the calling thread, aligned to 64 bytes. The order of summation
-/// depends on w.cols alone. REQUIRES: amx_supported().
+/// it or, with 1 part, as bf16_round_panel (bf16_gemm.h). scratch: kAmxScratch bfloat16 of the calling thread, aligned
+/// to 64 bytes. The order of summation depends on w.cols alone. REQUIRES: amx_supported().
 void amx_gemm(const MatrixView& w, std::int64_t row_begin, std::int64_t row_end, const std::uint16_t* x,
               std::int64_t x_stride, float* y, std::int64_t y_stride, std::int64_t panels, bool accumulate,
               std::uint16_t* scratch, int parts = kAmxParts);

@@ -54,8 +54,9 @@ void bf16_tile(const Tile16& t, float* y, std::int64_t y_stride) {
   const DP d;
   T tile;
   tile.clear();
-  for (std::int64_t i = 0; i < t.pieces; ++i) tile.multiply(t.w + i * T::kPieceBytes, t.x + i * T::kPanelBytes, t.x_panel);
-  XLSTM_FOR_SUMS(r, v) {
+  for (std::int64_t i = 0; i < t.pieces; ++i)
+    tile.multiply(t.w + i * T::kPieceBytes, t.x + i * T::kPanelBytes, t.x_panel);
+  XLSTM_FOR_TILE(r, v) {
     float* to = y + v * y_stride + r * kPanelWidth;
     const VP sum = hn::BitCast(d, tile.sum[r][v]);
     hn::StoreU(t.accumulate ? hn::Add(hn::LoadU(d, to), sum) : sum, d, to);
@@ -97,7 +98,8 @@ void bf16_gemm_target(const MatrixView& w, std::int64_t row_begin, std::int64_t 
         const std::int64_t count = std::min<std::int64_t>(2, panels - p);
         multiply_rows_of_tile(row_end - row, kDotRows, count, y + p * y_stride + row * kPanelWidth, y_stride,
                               [&](float* to, std::int64_t to_stride) HWY_ATTR {
-                                return count == 2 ? bf16_tile<2>(tile, to, to_stride) : bf16_tile<1>(tile, to, to_stride);
+                                return count == 2 ? bf16_tile<2>(tile, to, to_stride)
+                                                  : bf16_tile<1>(tile, to, to_stride);
                               });
       }
     }

@@ -26,8 +26,8 @@ using VI = hn::Vec<DI>;
 
 // The dot products. A 32-bit lane of x holds 4 (or 2) features of one token, every lane of w as many weights of one
 // row; the products of a lane are added to its Sum, which kWidens says must become int32 (total) after each piece of
-// columns. Instructions are written out where g++ would spill a tile of their intrinsics, and where Highway 1.0.3 has no
-// target for them: those run only where cpu_extensions() names them.
+// columns. Instructions are written out where g++ would spill a tile of their intrinsics, and where Highway 1.0.3 has
+// no target for them: those run only where cpu_extensions() names them.
 #if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX2
 #if HWY_TARGET == HWY_AVX2
 #define XLSTM_VEX "%{vex%} "
@@ -98,7 +98,9 @@ struct Bfloat16PairsDot : Int32Sum {
 
 #elif HWY_TARGET != HWY_SCALAR
 struct PairsDot {
-  struct Sum {
+  struct Sum {  // constructors of its own: the implicit ones lack the target's attributes
+    HWY_INLINE Sum() {}
+    HWY_INLINE Sum(VI even, VI odd) : a(even), b(odd) {}
     VI a, b;
   };
   static constexpr int kColumns = 2;
@@ -131,7 +133,7 @@ constexpr int kDotRows = HWY_ARCH_ARM ? kRows / 2 : kRows;
 
 // Loops over the sums of a tile are unrolled entirely: that keeps their array in registers.
 #define XLSTM_UNROLLED _Pragma("GCC unroll 16") for
-#define XLSTM_FOR_SUMS(r, v) XLSTM_UNROLLED(int r = 0; r < kDotRows; ++r) XLSTM_UNROLLED(int v = 0; v < kWide; ++v)
+#define XLSTM_FOR_TILE(r, v) XLSTM_UNROLLED(int r = 0; r < kDotRows; ++r) XLSTM_UNROLLED(int v = 0; v < kWide; ++v)
 
 /// The sums of kDotRows rows and P panels.
 template <class Dot, int P>
@@ -144,7 +146,8 @@ struct DotTile {
 
   typename Dot::Sum sum[kDotRows][kWide];
 
-  HWY_INLINE void clear() { XLSTM_FOR_SUMS(r, v) sum[r][v] = Dot::zero(); }
+  HWY_INLINE DotTile() {}
+  HWY_INLINE void clear() { XLSTM_FOR_TILE(r, v) sum[r][v] = Dot::zero(); }
 
   /// The products of one piece: w [kDotRows][kRowBytes], x a line of 64 bytes a step, the next panel x_panel bytes on.
   HWY_INLINE void multiply(const std::byte* w, const std::byte* x, std::int64_t x_panel) {

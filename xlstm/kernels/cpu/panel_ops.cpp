@@ -129,8 +129,8 @@ void soft_cap_target(float* x, std::int64_t size, float cap) {
 }
 
 void round_to_bfloat16_target(float* x, std::int64_t size) {
-  for_each_vector(size, [&](auto d, std::int64_t i)
-                            HWY_ATTR { hn::StoreU(round_to_bfloat16(d, hn::LoadU(d, x + i)), d, x + i); });
+  for_each_vector(
+      size, [&](auto d, std::int64_t i) HWY_ATTR { hn::StoreU(round_to_bfloat16(d, hn::LoadU(d, x + i)), d, x + i); });
 }
 
 void causal_conv_target(const float* x, std::int64_t channels, std::int64_t kernel_size, const float* weight,

@@ -113,8 +113,8 @@ HWY_INLINE void widen_parameters(DType dtype, const void* values, std::int64_t f
         std::min(whole, total - first), to, kPanelWidth);
 }
 
-/// scale * q + bias of columns [k, k + cols) of one row, a line of 16 every `stride` floats. An fma where the target has
-/// one: q is exact, so there is one rounding, elsewhere two.
+/// scale * q + bias of columns [k, k + cols) of one row, a line of 16 every `stride` floats. An fma where the target
+/// has one: q is exact, so there is one rounding, elsewhere two.
 template <int kBits>
 HWY_INLINE void dequantize(const MatrixView& w, std::int64_t row, std::int64_t k, std::int64_t cols, float* to,
                            std::int64_t stride) {
