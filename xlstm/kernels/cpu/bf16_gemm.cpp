@@ -56,7 +56,7 @@ void bf16_tile(const Tile16& t, float* y, std::int64_t y_stride) {
   tile.clear();
   for (std::int64_t i = 0; i < t.pieces; ++i)
     tile.multiply(t.w + i * T::kPieceBytes, t.x + i * T::kPanelBytes, t.x_panel);
-  XLSTM_FOR_SUMS(r, v) {
+  XLSTM_FOR_TILE(r, v) {
     float* to = y + v * y_stride + r * kPanelWidth;
     const VP sum = hn::BitCast(d, tile.sum[r][v]);
     hn::StoreU(t.accumulate ? hn::Add(hn::LoadU(d, to), sum) : sum, d, to);

@@ -98,7 +98,9 @@ struct Bfloat16PairsDot : Int32Sum {
 
 #elif HWY_TARGET != HWY_SCALAR
 struct PairsDot {
-  struct Sum {
+  struct Sum {  // constructors of its own: the implicit ones lack the target's attributes
+    HWY_INLINE Sum() {}
+    HWY_INLINE Sum(VI even, VI odd) : a(even), b(odd) {}
     VI a, b;
   };
   static constexpr int kColumns = 2;
@@ -131,7 +133,7 @@ constexpr int kDotRows = HWY_ARCH_ARM ? kRows / 2 : kRows;
 
 // Loops over the sums of a tile are unrolled entirely: that keeps their array in registers.
 #define XLSTM_UNROLLED _Pragma("GCC unroll 16") for
-#define XLSTM_FOR_SUMS(r, v) XLSTM_UNROLLED(int r = 0; r < kDotRows; ++r) XLSTM_UNROLLED(int v = 0; v < kWide; ++v)
+#define XLSTM_FOR_TILE(r, v) XLSTM_UNROLLED(int r = 0; r < kDotRows; ++r) XLSTM_UNROLLED(int v = 0; v < kWide; ++v)
 
 /// The sums of kDotRows rows and P panels.
 template <class Dot, int P>
@@ -144,7 +146,8 @@ struct DotTile {
 
   typename Dot::Sum sum[kDotRows][kWide];
 
-  HWY_INLINE void clear() { XLSTM_FOR_SUMS(r, v) sum[r][v] = Dot::zero(); }
+  HWY_INLINE DotTile() {}
+  HWY_INLINE void clear() { XLSTM_FOR_TILE(r, v) sum[r][v] = Dot::zero(); }
 
   /// The products of one piece: w [kDotRows][kRowBytes], x a line of 64 bytes a step, the next panel x_panel bytes on.
   HWY_INLINE void multiply(const std::byte* w, const std::byte* x, std::int64_t x_panel) {

@@ -38,11 +38,11 @@ void quantized_tile(const QuantizedTile& t) {
     T tile;
     tile.clear();
     alignas(64) std::int32_t totals[kDotRows][kWide][kLanes];
-    if constexpr (Dot::kWidens) XLSTM_FOR_SUMS(r, v) hn::Store(hn::Zero(d), d, totals[r][v]);
+    if constexpr (Dot::kWidens) XLSTM_FOR_TILE(r, v) hn::Store(hn::Zero(d), d, totals[r][v]);
     for (std::int64_t c = 0; c < t.group_size; c += kPieceColumns, w += T::kPieceBytes, x += T::kPanelBytes) {
       tile.multiply(w, x, t.x_stride);
       if constexpr (Dot::kWidens) {
-        XLSTM_FOR_SUMS(r, v) {
+        XLSTM_FOR_TILE(r, v) {
           hn::Store(hn::Add(hn::Load(d, totals[r][v]), Dot::total(tile.sum[r][v])), d, totals[r][v]);
         }
         tile.clear();
@@ -153,6 +153,9 @@ void multiply_biases(const MatrixView& w, std::int64_t row_begin, std::int64_t r
   }
 }
 
+static_assert(kQuantizedGemmScratch >= kQuantizedGemmRows * (kTileRowBytes + kTileGroups * 4));
+static_assert(kQuantizedGemmScratch >= kGemmScratch * 4 && kQuantizedGemmScratch >= kAmxScratch * 2);
+
 }  // namespace
 
 void quantized_gemm(const MatrixView& w, DType type, std::int64_t row_begin, std::int64_t row_end, const std::byte* x,
@@ -163,8 +166,8 @@ void quantized_gemm(const MatrixView& w, DType type, std::int64_t row_begin, std
   const QuantizedKernel kernel = kernel_for(panel.order, group_size);
   multiply_biases(w, row_begin, row_end, x, panel, x_stride, y, y_stride, panels, accumulate, scratch);
 
-  const std::int64_t element = kernel.wide ? 2 : 1, step = kTileGroups * 32 / kernel.panels / element;
-  auto* const scales = reinterpret_cast<float*>(scratch + kQuantizedGemmRows * kTileGroups * 32);
+  const std::int64_t element = kernel.wide ? 2 : 1, step = kTileRowBytes / kernel.panels / element;
+  auto* const scales = reinterpret_cast<float*>(scratch + kQuantizedGemmRows * kTileRowBytes);
   const std::int64_t tiles = (row_end - row_begin + kernel.rows - 1) / kernel.rows;
   if (kernel.begin != nullptr) kernel.begin(group_size);
   for (std::int64_t k = 0; k < w.cols; k += step) {

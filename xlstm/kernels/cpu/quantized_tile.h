@@ -30,8 +30,9 @@ struct QuantizedPanel {
 };
 QuantizedPanel quantized_panel(const QuantizedFormat& format, std::int64_t cols);
 
-/// Groups of one row that are unpacked at a time, at most.
+/// Groups and bytes of one row that are unpacked at a time, at most: a group is 32 bytes or more.
 inline constexpr std::int64_t kTileGroups = 32;
+inline constexpr std::int64_t kTileRowBytes = kTileGroups * 32;
 
 /// A tile adds the product of some rows of unpacked weights and some panels to y, group by group.
 struct QuantizedTile {
