@@ -55,10 +55,6 @@ std::vector<std::string> backend_names() {
 
 std::unique_ptr<Backend> make_backend(std::string_view name, std::shared_ptr<const model::Model> model,
                                       const Options& options) {
-  if (options.state_dtype != DType::float32 && options.state_dtype != DType::bfloat16) {
-    fail(ErrorCode::invalid_argument, "state dtype", "expected float32 or bfloat16 but got ",
-         dtype_name(options.state_dtype));
-  }
   if (name == "cpu") return make_cpu_backend(std::move(model), options);
   if (name == "mlx") return make_mlx_backend(std::move(model), options);
   if (name == "mlx-cpu") return make_mlx_cpu_backend(std::move(model), options);

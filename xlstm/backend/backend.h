@@ -78,8 +78,8 @@ class Backend {
 };
 
 /// name: "cpu", "mlx" (reference graph) or "mlx-cpu" (the CPU engine as one MLX primitive a call).
-/// Errors: invalid_argument for an unknown name or a state_dtype that no backend has, unsupported for a backend that
-/// was not built or that lacks the state_dtype.
+/// Errors: invalid_argument for an unknown name or another state_dtype than float32 and bfloat16, unsupported for a
+/// backend that was not built and for bfloat16 with "mlx".
 std::unique_ptr<Backend> make_backend(std::string_view name, std::shared_ptr<const model::Model> model,
                                       const Options& options);
 

@@ -13,7 +13,8 @@ using backend::SlotLayout;
 
 TEST(SlotLayoutTest, TensorsLieAtCacheLinesApartFromEachOther) {
   for (const TinySpec& spec : tiny_specs()) {
-    const config::StateSpec& state = make_tiny_model(spec)->state_spec;
+    const auto model = make_tiny_model(spec);
+    const config::StateSpec& state = model->state_spec;
     for (const DType dtype : {DType::float32, DType::bfloat16}) {
       const SlotLayout layout(state, dtype);
       std::size_t end = 0;

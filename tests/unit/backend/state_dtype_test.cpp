@@ -94,7 +94,7 @@ INSTANTIATE_TEST_SUITE_P(Tiny, StateDtypeTest, ::testing::ValuesIn(tiny_specs())
 
 TEST(StateDtypeOption, AnotherDtypeIsRefusedByName) {
   const auto model = make_tiny_model(tiny_specs().front());
-  for (const DType dtype : {DType::float16, DType::int8}) {
+  for (const DType dtype : {DType::float16, DType::float64, DType::int8}) {
     try {
       backend::make_backend("cpu", model, {1, dtype});
       ADD_FAILURE() << dtype_name(dtype);

@@ -1,5 +1,7 @@
 #include "xlstm/backend/cpu/slot_layout.h"
 
+#include "xlstm/base/error.h"
+
 namespace xlstm::backend {
 namespace {
 
@@ -9,6 +11,9 @@ constexpr std::size_t kLine = 64;
 
 SlotLayout::SlotLayout(const config::StateSpec& spec, DType state_dtype)
     : state_dtype_(state_dtype), host_size_(static_cast<std::size_t>(spec.slot_size)) {
+  if (state_dtype != DType::float32 && state_dtype != DType::bfloat16) {
+    fail(ErrorCode::invalid_argument, "state dtype", "expected float32 or bfloat16 but got ", dtype_name(state_dtype));
+  }
   for (std::size_t i = 0; i < spec.tensors.size(); ++i) {
     const config::StateTensor& tensor = spec.tensors[i];
     const std::int64_t end = i + 1 < spec.tensors.size() ? spec.tensors[i + 1].offset : spec.slot_size;

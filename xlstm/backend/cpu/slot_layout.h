@@ -16,6 +16,7 @@ namespace xlstm::backend {
 /// (float32 or bfloat16), everything else in float32. Tensors are counted as in the spec.
 class SlotLayout {
  public:
+  /// Errors: invalid_argument for another dtype.
   SlotLayout(const config::StateSpec& spec, DType state_dtype);
 
   DType state_dtype() const noexcept { return state_dtype_; }
