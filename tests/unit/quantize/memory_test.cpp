@@ -2,7 +2,7 @@
 #include <fstream>
 
 #include "tests/unit/quantize/files.h"
-#include "xlstm/base/thread_pool.h"
+#include "xlstm/base/cores.h"
 #include "xlstm/model/synthetic.h"
 #include "xlstm/quantize/convert.h"
 #include "xlstm/quantize/quantize.h"
