@@ -31,6 +31,7 @@ struct Row {
   const std::byte* words;
   const std::byte* scales;
   const std::byte* biases;
+  bool last;  // behind its scales and biases there may be no memory
 };
 
 /// What scales and biases are, and the bytes of one.
@@ -120,13 +121,19 @@ struct RowKernel {
     if (units > 0) multiply_unit<B>(w, q, x.stride, scales, sums.even);
   }
 
-  /// A block's scales, of weights times activations, and its part of the bias term.
+  /// The scales of a block's first `groups` groups, of weights times activations, zeros for the others, and its part of
+  /// the bias term.
   template <int B>
-  static HWY_INLINE void multiply_parameters(const Row& w, Parameters parameters, const Vectors& x, float* scales,
-                                             Sums<B>& sums) {
+  static HWY_INLINE void multiply_parameters(const Row& w, Parameters parameters, const Vectors& x, std::int64_t groups,
+                                             float* scales, Sums<B>& sums) {
     for (std::int64_t g = 0; g < kBlockGroups; g += kLanes) {
-      const V scale = load_parameters(D(), parameters.dtype, w.scales + g * parameters.bytes);
-      const V bias = load_parameters(D(), parameters.dtype, w.biases + g * parameters.bytes);
+      V scale = load_parameters(D(), parameters.dtype, w.scales + g * parameters.bytes);
+      V bias = load_parameters(D(), parameters.dtype, w.biases + g * parameters.bytes);
+      if (groups < kBlockGroups) {  // the others are those of the next row
+        const auto own = hn::FirstN(D(), static_cast<std::size_t>(std::max<std::int64_t>(0, groups - g)));
+        scale = hn::IfThenElseZero(own, scale);
+        bias = hn::IfThenElseZero(own, bias);
+      }
       for (int b = 0; b < B; ++b) {
         const V scale_x = load_floats(x.scales + b * x.stride + g * 4),
                 sum_x = load_floats(x.sums + b * x.stride + g * 4);
@@ -136,15 +143,19 @@ struct RowKernel {
     }
   }
 
-  /// The last groups of a row, fewer than a block. They are copied: behind them lies another row, or no memory at all.
+  /// The last groups of a row, fewer than a block; those of a last row are copied first.
   template <int B>
   static HWY_INLINE void multiply_rest(const Row& w, Parameters parameters, const Vectors& x, std::int64_t groups,
                                        Sums<B>& sums) {
-    alignas(kLineBytes) std::byte rest_scales[kBlockGroups * 4] = {}, rest_biases[kBlockGroups * 4] = {};
-    std::memcpy(rest_scales, w.scales, static_cast<std::size_t>(groups * parameters.bytes));
-    std::memcpy(rest_biases, w.biases, static_cast<std::size_t>(groups * parameters.bytes));
     alignas(kLineBytes) float scales[B * kBlockGroups];
-    multiply_parameters<B>({w.words, rest_scales, rest_biases}, parameters, x, scales, sums);
+    if (w.last) {
+      alignas(kLineBytes) std::byte rest_scales[kBlockGroups * 4] = {}, rest_biases[kBlockGroups * 4] = {};
+      std::memcpy(rest_scales, w.scales, static_cast<std::size_t>(groups * parameters.bytes));
+      std::memcpy(rest_biases, w.biases, static_cast<std::size_t>(groups * parameters.bytes));
+      multiply_parameters<B>({w.words, rest_scales, rest_biases, true}, parameters, x, groups, scales, sums);
+    } else {
+      multiply_parameters<B>(w, parameters, x, groups, scales, sums);
+    }
     const std::int64_t units = groups / kUnitGroups, rest_groups = groups % kUnitGroups;
     multiply_units<B>(w.words, x, scales, units, 0, sums);
     if (rest_groups == 0) return;
@@ -153,32 +164,37 @@ struct RowKernel {
     multiply_unit<B>(words, x.q + units * kUnitX, x.stride, scales + units * kUnitGroups, sums.odd);
   }
 
-  /// One row times B vectors.
-  template <int B>
-  static HWY_INLINE void multiply_row(Row w, Parameters parameters, std::int64_t groups, Vectors x, std::int64_t ahead,
-                                      float* y, std::int64_t y_stride) {
+  /// R rows times B vectors, block by block: the rows are streams of their own.
+  template <int R, int B>
+  static HWY_INLINE void multiply_row(Row (&w)[R], Parameters parameters, std::int64_t groups, Vectors x,
+                                      float* const (&y)[R], std::int64_t y_stride) {
     constexpr std::int64_t kBlockUnits = kBlockGroups / kUnitGroups;
-    Sums<B> sums;
+    Sums<B> sums[R];
     for (; groups >= kBlockGroups; groups -= kBlockGroups) {
-      hwy::Prefetch(w.scales + kPrefetchParameters);
-      hwy::Prefetch(w.biases + kPrefetchParameters);
-      alignas(kLineBytes) float scales[B * kBlockGroups];
-      multiply_parameters<B>(w, parameters, x, scales, sums);
-      multiply_units<B>(w.words, x, scales, kBlockUnits, ahead, sums);
-      w.words += kBlockUnits * kUnitBytes;
-      w.scales += kBlockGroups * parameters.bytes;
-      w.biases += kBlockGroups * parameters.bytes;
+      for (int r = 0; r < R; ++r) {
+        hwy::Prefetch(w[r].scales + kPrefetchParameters);
+        hwy::Prefetch(w[r].biases + kPrefetchParameters);
+        alignas(kLineBytes) float scales[B * kBlockGroups];
+        multiply_parameters<B>(w[r], parameters, x, kBlockGroups, scales, sums[r]);
+        multiply_units<B>(w[r].words, x, scales, kBlockUnits, kPrefetchBytes, sums[r]);
+        w[r].words += kBlockUnits * kUnitBytes;
+        w[r].scales += kBlockGroups * parameters.bytes;
+        w[r].biases += kBlockGroups * parameters.bytes;
+      }
       x.scales += kBlockGroups * 4;
       x.sums += kBlockGroups * 4;
       x.q += kBlockUnits * kUnitX;
     }
-    if (groups > 0) multiply_rest<B>(w, parameters, x, groups, sums);
-    for (int b = 0; b < B; ++b) {
-      y[b * y_stride] = hn::GetLane(hn::SumOfLanes(D(), hn::Add(sums.even[b], sums.odd[b])));
+    for (int r = 0; r < R; ++r) {
+      if (groups > 0) multiply_rest<B>(w[r], parameters, x, groups, sums[r]);
+      for (int b = 0; b < B; ++b) {
+        y[r][b * y_stride] = hn::GetLane(hn::SumOfLanes(D(), hn::Add(sums[r].even[b], sums[r].odd[b])));
+      }
     }
   }
 
-  /// Rows [begin, end) times vectors [first, first + B).
+  /// Rows [begin, end) times vectors [first, first + B). A single vector meets two rows at a time, one in each half, as
+  /// in gemv.cpp.
   template <int B>
   static HWY_NOINLINE void multiply_rows(const QuantizedProduct& p, std::int64_t begin, std::int64_t end,
                                          std::int64_t first) {
@@ -189,14 +205,25 @@ struct RowKernel {
                                  4 * Dot::kParts * w.groups.bits / 32);
     const std::byte* x = p.x + first * p.x_stride;
     const Vectors vectors = {x, x + layout.sums(), x + layout.q(), p.x_stride};
-    const auto row_of = [](const void* data, std::int64_t r, std::int64_t bytes) {
-      return static_cast<const std::byte*>(data) + r * bytes;
+    const auto row = [&](std::int64_t r) {
+      const auto at = [r](const void* data, std::int64_t bytes) {
+        return static_cast<const std::byte*>(data) + r * bytes;
+      };
+      return Row{at(w.data, w.row_bytes()), at(w.groups.scales, groups * parameters.bytes),
+                 at(w.groups.biases, groups * parameters.bytes), (w.rows - r - 1) * groups < kBlockGroups};
     };
+    const auto y = [&](std::int64_t r) { return p.y + first * p.y_stride + (r - p.row_begin); };
+    if constexpr (B == 1) {
+      const std::int64_t half = (end - begin) / 2;
+      for (std::int64_t r = begin; r < begin + half; ++r) {
+        Row rows[] = {row(r), row(half + r)};
+        multiply_row<2, B>(rows, parameters, groups, vectors, {y(r), y(half + r)}, p.y_stride);
+      }
+      begin += 2 * half;
+    }
     for (std::int64_t r = begin; r < end; ++r) {
-      const Row row = {row_of(w.data, r, w.row_bytes()), row_of(w.groups.scales, r, groups * parameters.bytes),
-                       row_of(w.groups.biases, r, groups * parameters.bytes)};
-      multiply_row<B>(row, parameters, groups, vectors, kPrefetchBytes, p.y + first * p.y_stride + (r - p.row_begin),
-                      p.y_stride);
+      Row rows[] = {row(r)};
+      multiply_row<1, B>(rows, parameters, groups, vectors, {y(r)}, p.y_stride);
     }
   }
 

@@ -16,7 +16,7 @@
 #ifndef XLSTM_KERNELS_CPU_QUANTIZED_GEMV_ONCE_
 #define XLSTM_KERNELS_CPU_QUANTIZED_GEMV_ONCE_
 namespace xlstm::kernels {
-/// Weights are read ahead of their use by this much, in memory order, and their scales and biases by a few rows.
+/// Weights are read ahead of their use by this much in each stream, and their scales and biases by a few rows.
 inline constexpr std::int64_t kPrefetchBytes = 2048, kPrefetchParameters = 512;
 /// Rows of weights that all of a large batch goes through before the next: half of a first-level cache.
 inline constexpr std::int64_t kRowBlockBytes = 8192;
