@@ -4,8 +4,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cstdint>
+#include <ctime>
 #include <fstream>
 #include <iterator>
 #include <new>
@@ -184,10 +184,9 @@ TEST(Mutations, TenThousandDamagedCheckpointsAreLoadedOrRefusedQuicklyAndInLittl
     FileBytes files = good[dice.below(good.size())];
     mutate(files, dice);
     SCOPED_TRACE(number);
-    const auto start = std::chrono::steady_clock::now();
+    const std::clock_t start = std::clock();  // processor time: a busy machine is not the reader's fault
     refused += load(files) == Outcome::refused;
-    const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
-    ASSERT_LT(seconds.count(), kMaxSeconds) << "mutation " << number;
+    ASSERT_LT(static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC, kMaxSeconds) << "mutation " << number;
   }
   EXPECT_GT(refused, kMutations / 4);
   EXPECT_LT(refused, kMutations);
