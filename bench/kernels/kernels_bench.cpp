@@ -85,7 +85,7 @@ void gemv(State& state) {
   AlignedFloats y(static_cast<std::size_t>(batch * rows));
   const kernels::MatrixView w = {dtype, weights.get(), rows, cols};
   for (auto _ : state) {
-    kernels::gemv(w, 0, rows, x.data(), cols, batch, y.data(), rows);
+    kernels::gemv(w, {0, rows}, x.data(), cols, batch, y.data(), rows);
     benchmark::ClobberMemory();
   }
   state.counters["bytes"] = per_second(static_cast<double>(bytes) * static_cast<double>(state.iterations()));
@@ -132,7 +132,7 @@ void quantized_gemv(State& state) {
   }
   AlignedFloats y(static_cast<std::size_t>(batch * w.view.rows));
   for (auto _ : state) {
-    kernels::quantized_gemv(w.view, format.type, 0, w.view.rows, q.get(), stride, batch, y.data(), w.view.rows);
+    kernels::quantized_gemv(w.view, format.type, {0, w.view.rows}, q.get(), stride, batch, y.data(), w.view.rows);
     benchmark::ClobberMemory();
   }
   count(state, w, batch);
@@ -149,7 +149,7 @@ void affine_gemv(State& state) {
   const AlignedFloats x = floats_of(batch * w.view.cols);
   AlignedFloats y(static_cast<std::size_t>(batch * w.view.rows));
   for (auto _ : state) {
-    kernels::affine_gemv(w.view, 0, w.view.rows, x.data(), w.view.cols, batch, y.data(), w.view.rows);
+    kernels::affine_gemv(w.view, {0, w.view.rows}, x.data(), w.view.cols, batch, y.data(), w.view.rows);
     benchmark::ClobberMemory();
   }
   count(state, w, batch);

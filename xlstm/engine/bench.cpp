@@ -23,17 +23,23 @@ double seconds_since(Clock::time_point start) { return std::chrono::duration<dou
 /// A phase of the run, over all repeats.
 struct Measured {
   std::vector<double> seconds;  // of each repeat
+  std::vector<double> probes;   // beside it: what the machine could do a second
   backend::Profile profile;
 
   /// Things a second when a repeat does `count`.
   Figure rate(double count) const { return {ratio(count, median(seconds)), ratio(count, smallest(seconds))}; }
+  /// The same as a fraction of the probes.
+  Figure fraction(double count) const {
+    std::vector<double> fractions;
+    for (std::size_t i = 0; i < seconds.size(); ++i) fractions.push_back(ratio(ratio(count, seconds[i]), probes[i]));
+    return {median(fractions), largest(fractions)};
+  }
 };
 
 Figure summary(const std::vector<double>& probes) { return {median(probes), largest(probes)}; }
 Figure operator*(const Figure& figure, double factor) { return {figure.median * factor, figure.best * factor}; }
-Figure operator/(const Figure& figure, double divisor) {
-  return {ratio(figure.median, divisor), ratio(figure.best, divisor)};
-}
+
+double larger_of_last_two(const std::vector<double>& probes) { return std::max(probes.back(), *(probes.end() - 2)); }
 
 /// While one lives, every pass is timed into its profile. Without a profile nothing is.
 class ProfileScope {
@@ -77,6 +83,7 @@ class Run {
         prefill_.seconds.push_back(prefill(options_.prompt_tokens));
       }
       flops_.push_back(kernels::fma_peak(pool_));
+      if (options_.prompt_tokens > 0) prefill_.probes.push_back(larger_of_last_two(flops_));
       bandwidths_.push_back(read_probe.measure(pool_));
       if (options_.decode_tokens > 0) {
         const ProfileScope scope(engine_.backend(), options_.profile ? &decode_.profile : nullptr);
@@ -84,6 +91,7 @@ class Run {
         decode_.seconds.push_back(total(steps));
         best_steps_.push_back(smallest(steps));
         bandwidths_.push_back(read_probe.measure(pool_));
+        decode_.probes.push_back(larger_of_last_two(bandwidths_));
       }
       report((repeat + 1.0) / options_.repeats);
     }
@@ -180,7 +188,7 @@ class Run {
     out.prefill_tokens_per_second = prefill_.rate(static_cast<double>(options_.batch * options_.prompt_tokens));
     out.time_to_first_token_seconds = median(prefill_.seconds);
     out.prefill_flops = costs.total().flops;
-    out.prefill_flops_fraction = prefill_.rate(out.prefill_flops) / ceilings().flops_per_second;
+    out.prefill_flops_fraction = prefill_.fraction(out.prefill_flops);
     if (!options_.profile) return;
     out.prefill_profile = profile_rows(prefill_.profile, costs, ceilings(), options_.repeats, total(prefill_.seconds));
   }
@@ -192,7 +200,8 @@ class Run {
     const Figure steps_per_second = decode_.rate(static_cast<double>(options_.decode_tokens));
     out.decode_tokens_per_second = steps_per_second * static_cast<double>(options_.batch);
     out.decode_step_best_seconds = smallest(best_steps_);
-    out.decode_bandwidth_fraction = steps_per_second * out.decode_step_bytes / ceilings().bytes_per_second;
+    out.decode_bandwidth_fraction =
+        decode_.fraction(out.decode_step_bytes * static_cast<double>(options_.decode_tokens));
     if (!options_.profile) return;
     out.decode_profile = profile_rows(decode_.profile, costs, ceilings(), options_.repeats * options_.decode_tokens,
                                       total(decode_.seconds));

@@ -30,8 +30,8 @@ struct Figure {
   double best = 0;
 };
 
-/// A figure that was not measured is 0. Fractions are of the machine's ceilings, the best of the run; each measurement
-/// has a probe before and after it.
+/// A figure that was not measured is 0. Each measurement has a probe before and after it, and fractions are of the
+/// larger of the two: the machine's ceilings move with its neighbours.
 struct BenchResult {
   Figure prefill_tokens_per_second;
   Figure decode_tokens_per_second;

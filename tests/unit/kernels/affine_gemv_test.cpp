@@ -36,7 +36,7 @@ TEST_P(AffineGemvTest, EqualsTheOracleForEveryNumberOfGroupsDtypeBatchAndOffset)
       const AffineMatrix w(bits, group_size, kScaleDTypes[groups % 3], kRows, cols, offset, samples);
       const Shifted<float> x(samples.floats(batch * cols), offset);
       Shifted<float> y(std::vector<float>(static_cast<std::size_t>(batch * kRows), NAN), offset);
-      affine_gemv(w.view, 0, kRows, x.data(), cols, batch, y.data(), kRows);
+      affine_gemv(w.view, {0, kRows}, x.data(), cols, batch, y.data(), kRows);
 
       const std::vector<double> xd = widened(x.values());
       std::vector<double> expected(static_cast<std::size_t>(batch * kRows)), bound;
@@ -73,7 +73,7 @@ TEST_P(AffineGemvTest, EveryColumnHasItsOwnWeight) {
       std::vector<float> x(static_cast<std::size_t>(cols), 0.0f);
       x[static_cast<std::size_t>(c)] = 1;
       float y = NAN;
-      affine_gemv(w.view, 0, 1, x.data(), cols, 1, &y, 1);
+      affine_gemv(w.view, {0, 1}, x.data(), cols, 1, &y, 1);
       const double value = w.values[static_cast<std::size_t>(c)];
       ASSERT_PRED3(within, y, value, 2 * kUnit * 6) << c;  // |scale q| < 6
     }
@@ -91,7 +91,7 @@ TEST_P(AffineGemvTest, ARowHasTheSameBitsInAnyBatchAtAnyPlaceAndInAnyRowRange) {
       std::vector<float> alone(static_cast<std::size_t>(kBatch * kRows));  // batch 1, one row of w at a time
       for (std::int64_t b = 0; b < kBatch; ++b) {
         for (std::int64_t r = 0; r < kRows; ++r) {
-          affine_gemv(w.view, r, r + 1, x.data() + b * cols, cols, 1, alone.data() + b * kRows + r, kRows);
+          affine_gemv(w.view, {r, r + 1}, x.data() + b * cols, cols, 1, alone.data() + b * kRows + r, kRows);
         }
       }
       for (const std::int64_t batch : {1, 2, 3, 4, 5, 6, 7, 8, 9, 16}) {
@@ -99,7 +99,7 @@ TEST_P(AffineGemvTest, ARowHasTheSameBitsInAnyBatchAtAnyPlaceAndInAnyRowRange) {
           for (const auto& [begin, end] : {std::pair<std::int64_t, std::int64_t>{0, 7}, {0, 4}, {3, 7}, {2, 5}}) {
             const std::int64_t rows = end - begin;
             std::vector<float> y(static_cast<std::size_t>(batch * rows));
-            affine_gemv(w.view, begin, end, x.data() + first * cols, cols, batch, y.data(), rows);
+            affine_gemv(w.view, {begin, end}, x.data() + first * cols, cols, batch, y.data(), rows);
             for (std::int64_t b = 0; b < batch; ++b) {
               ASSERT_EQ(std::memcmp(y.data() + b * rows, alone.data() + (first + b) * kRows + begin,
                                     static_cast<std::size_t>(rows) * sizeof(float)),
@@ -120,13 +120,31 @@ TEST_P(AffineGemvTest, WritesNothingForNoRowsOrNoBatchAndOnlyItsOwnElements) {
   const Shifted<float> x(samples.floats(2 * 96));
   const std::vector<float> untouched(20, 7.0f);
   std::vector<float> y = untouched;
-  affine_gemv(w.view, 2, 2, x.data(), 96, 2, y.data(), 10);
-  affine_gemv(w.view, 0, 4, x.data(), 96, 0, y.data(), 10);
+  affine_gemv(w.view, {2, 2}, x.data(), 96, 2, y.data(), 10);
+  affine_gemv(w.view, {0, 4}, x.data(), 96, 0, y.data(), 10);
   EXPECT_TRUE(same_bits(y, untouched));
 
-  affine_gemv(w.view, 1, 4, x.data(), 96, 2, y.data(), 10);  // 3 of every 10
+  affine_gemv(w.view, {1, 4}, x.data(), 96, 2, y.data(), 10);  // 3 of every 10
   for (const std::size_t i : {3u, 9u, 13u, 19u}) EXPECT_EQ(y[i], 7.0f) << i;
   for (const std::size_t i : {0u, 2u, 10u, 12u}) EXPECT_NE(y[i], 7.0f) << i;
+}
+
+TEST_P(AffineGemvTest, ARangeOfTwoStreamsIsItsRowsAndNoOthers) {
+  constexpr std::int64_t kRows = 6, kCols = 320;
+  Samples samples(7);
+  for (const std::int64_t batch : {1, 2, 5}) {
+    const AffineMatrix w(4, 64, DType::bfloat16, kRows, kCols, 0, samples);
+    const Shifted<float> x(samples.floats(batch * kCols), 0);
+    std::vector<float> all(static_cast<std::size_t>(batch * kRows)), y(all.size(), 7.0f);
+    affine_gemv(w.view, {0, kRows}, x.data(), kCols, batch, all.data(), kRows);
+    affine_gemv(w.view, {1, 3, 3}, x.data(), kCols, batch, y.data() + 1, kRows);  // rows 1, 2 and 4, 5
+    for (std::int64_t b = 0; b < batch; ++b) {
+      for (std::int64_t r = 0; r < kRows; ++r) {
+        const float got = y[static_cast<std::size_t>(b * kRows + r)];
+        EXPECT_EQ(got, r == 0 || r == 3 ? 7.0f : all[static_cast<std::size_t>(b * kRows + r)]) << b << ", " << r;
+      }
+    }
+  }
 }
 
 TEST_P(AffineGemvTest, ANotANumberInXOrAmongTheScalesComesOut) {
@@ -139,7 +157,7 @@ TEST_P(AffineGemvTest, ANotANumberInXOrAmongTheScalesComesOut) {
       std::vector<float> x = samples.floats(cols), y(3);
       for (std::int64_t at = 0; at < cols; ++at) {
         const float before = std::exchange(x[static_cast<std::size_t>(at)], at % 2 == 0 ? NAN : INFINITY);
-        affine_gemv(w.view, 0, 3, x.data(), cols, 1, y.data(), 3);
+        affine_gemv(w.view, {0, 3}, x.data(), cols, 1, y.data(), 3);
         for (const float value : y) ASSERT_FALSE(std::isfinite(value)) << at;
         x[static_cast<std::size_t>(at)] = before;
       }
@@ -147,7 +165,7 @@ TEST_P(AffineGemvTest, ANotANumberInXOrAmongTheScalesComesOut) {
         const float value = g % 2 == 0 ? NAN : INFINITY;
         narrow_from_float32(dtype, &value, 1,
                             w.scales.data() + (kGroups + g) * static_cast<std::int64_t>(dtype_size(dtype)));
-        affine_gemv(w.view, 0, 3, x.data(), cols, 1, y.data(), 3);
+        affine_gemv(w.view, {0, 3}, x.data(), cols, 1, y.data(), 3);
         ASSERT_TRUE(std::isfinite(y[0]) && !std::isfinite(y[1]) && std::isfinite(y[2])) << dtype_name(dtype) << g;
       }
     }

@@ -39,7 +39,7 @@ TEST_P(GemvTest, EqualsTheOracleForEveryDtypeSizeBatchAndOffset) {
         const std::vector<float> x = samples.floats(batch * cols);
         const Shifted<float> in = prepared(dtype, x, batch, cols, offset);
         Shifted<float> y(std::vector<float>(static_cast<std::size_t>(batch * kRows), NAN), offset);
-        gemv(w.view, 0, kRows, in.data(), cols, batch, y.data(), kRows);
+        gemv(w.view, {0, kRows}, in.data(), cols, batch, y.data(), kRows);
 
         // cols products and cols - 1 sums, and the sum of the four running sums and the tail: (cols + 8) u sum |w x|.
         const std::vector<double> xd = widened(x);
@@ -74,7 +74,7 @@ TEST_P(GemvTest, ARowHasTheSameBitsInAnyBatchAtAnyPlaceAndInAnyRowRange) {
       std::vector<float> alone(static_cast<std::size_t>(kBatch * kRows));  // batch 1, one row of w at a time
       for (std::int64_t b = 0; b < kBatch; ++b) {
         for (std::int64_t r = 0; r < kRows; ++r) {
-          gemv(w.view, r, r + 1, x.data() + b * cols, cols, 1, alone.data() + b * kRows + r, kRows);
+          gemv(w.view, {r, r + 1}, x.data() + b * cols, cols, 1, alone.data() + b * kRows + r, kRows);
         }
       }
       for (std::int64_t batch = 1; batch <= kBatch; ++batch) {
@@ -82,7 +82,7 @@ TEST_P(GemvTest, ARowHasTheSameBitsInAnyBatchAtAnyPlaceAndInAnyRowRange) {
           for (const auto& [begin, end] : {std::pair<std::int64_t, std::int64_t>{0, 7}, {0, 4}, {3, 7}, {2, 5}}) {
             const std::int64_t rows = end - begin;
             std::vector<float> y(static_cast<std::size_t>(batch * rows));
-            gemv(w.view, begin, end, x.data() + first * cols, cols, batch, y.data(), rows);
+            gemv(w.view, {begin, end}, x.data() + first * cols, cols, batch, y.data(), rows);
             for (std::int64_t b = 0; b < batch; ++b) {
               ASSERT_EQ(std::memcmp(y.data() + b * rows, alone.data() + (first + b) * kRows + begin,
                                     static_cast<std::size_t>(rows) * sizeof(float)),
@@ -103,13 +103,31 @@ TEST_P(GemvTest, WritesNothingForNoRowsOrNoBatchAndOnlyItsOwnElements) {
   const Shifted<float> x = prepared(DType::bfloat16, samples.floats(2 * 17), 2, 17, 0);
   const std::vector<float> untouched(20, 7.0f);
   std::vector<float> y = untouched;
-  gemv(w.view, 2, 2, x.data(), 17, 2, y.data(), 10);
-  gemv(w.view, 0, 4, x.data(), 17, 0, y.data(), 10);
+  gemv(w.view, {2, 2}, x.data(), 17, 2, y.data(), 10);
+  gemv(w.view, {0, 4}, x.data(), 17, 0, y.data(), 10);
   EXPECT_TRUE(same_bits(y, untouched));
 
-  gemv(w.view, 1, 4, x.data(), 17, 2, y.data(), 10);  // 3 of every 10
+  gemv(w.view, {1, 4}, x.data(), 17, 2, y.data(), 10);  // 3 of every 10
   for (const std::size_t i : {3u, 9u, 13u, 19u}) EXPECT_EQ(y[i], 7.0f) << i;
   for (const std::size_t i : {0u, 2u, 10u, 12u}) EXPECT_NE(y[i], 7.0f) << i;
+}
+
+TEST_P(GemvTest, ARangeOfTwoStreamsIsItsRowsAndNoOthers) {
+  constexpr std::int64_t kRows = 6, kCols = 300;
+  Samples samples(7);
+  for (const std::int64_t batch : {1, 2, 5}) {
+    const StoredMatrix w(DType::bfloat16, kRows, kCols, 0, samples);
+    const Shifted<float> x = prepared(DType::bfloat16, samples.floats(batch * kCols), batch, kCols, 0);
+    std::vector<float> all(static_cast<std::size_t>(batch * kRows)), y(all.size(), 7.0f);
+    gemv(w.view, {0, kRows}, x.data(), kCols, batch, all.data(), kRows);
+    gemv(w.view, {1, 3, 3}, x.data(), kCols, batch, y.data() + 1, kRows);  // rows 1, 2 and 4, 5
+    for (std::int64_t b = 0; b < batch; ++b) {
+      for (std::int64_t r = 0; r < kRows; ++r) {
+        const float got = y[static_cast<std::size_t>(b * kRows + r)];
+        EXPECT_EQ(got, r == 0 || r == 3 ? 7.0f : all[static_cast<std::size_t>(b * kRows + r)]) << b << ", " << r;
+      }
+    }
+  }
 }
 
 TEST_P(GemvTest, PreparingIsAPermutationThatOnlyBfloat16Needs) {
@@ -138,7 +156,7 @@ TEST_P(GemvTest, HoldsSubnormalAndLargeWeightsOfEveryDtypeExactly) {
     widen_to_float32(dtype, bytes.data(), weights.size(), expected.data());
     const float one = 1;
     const auto rows = static_cast<std::int64_t>(weights.size());
-    gemv({dtype, bytes.data(), rows, 1}, 0, rows, &one, 1, 1, y.data(), rows);
+    gemv({dtype, bytes.data(), rows, 1}, {0, rows}, &one, 1, 1, y.data(), rows);
     EXPECT_EQ(y, expected) << dtype_name(dtype);
   }
 }
@@ -153,11 +171,11 @@ TEST_P(GemvTest, ANotANumberInARowOfWOrInXComesOut) {
         narrow_from_float32(dtype, &nan, 1,
                             w.bytes.data() + (cols + at) * static_cast<std::int64_t>(dtype_size(dtype)));
         std::vector<float> x = samples.floats(cols), y(3);
-        gemv(w.view, 0, 3, prepared(dtype, x, 1, cols, 0).data(), cols, 1, y.data(), 3);
+        gemv(w.view, {0, 3}, prepared(dtype, x, 1, cols, 0).data(), cols, 1, y.data(), 3);
         ASSERT_TRUE(!std::isnan(y[0]) && std::isnan(y[1]) && !std::isnan(y[2])) << dtype_name(dtype) << " at " << at;
 
         x[static_cast<std::size_t>(at)] = NAN;
-        gemv(w.view, 0, 1, prepared(dtype, x, 1, cols, 0).data(), cols, 1, y.data(), 3);
+        gemv(w.view, {0, 1}, prepared(dtype, x, 1, cols, 0).data(), cols, 1, y.data(), 3);
         ASSERT_TRUE(std::isnan(y[0])) << dtype_name(dtype) << " at " << at;
       }
     }

@@ -61,7 +61,7 @@ struct QuantizedRows {
 
 std::vector<float> multiply(const MatrixView& w, const QuantizedRows& x, std::int64_t batch) {
   std::vector<float> y(static_cast<std::size_t>(batch * w.rows), NAN);
-  quantized_gemv(w, x.format.type, 0, w.rows, x.row(0), x.stride, batch, y.data(), w.rows);
+  quantized_gemv(w, x.format.type, {0, w.rows}, x.row(0), x.stride, batch, y.data(), w.rows);
   return y;
 }
 
@@ -173,7 +173,7 @@ TEST_P(QuantizedGemvTest, ARowHasTheSameBitsInAnyBatchAtAnyPlaceAndInAnyRowRange
       std::vector<float> alone(static_cast<std::size_t>(kBatch * kRows));  // batch 1, one row of w at a time
       for (std::int64_t b = 0; b < kBatch; ++b) {
         for (std::int64_t r = 0; r < kRows; ++r) {
-          quantized_gemv(w.view, format.type, r, r + 1, x.row(b), x.stride, 1, alone.data() + b * kRows + r, kRows);
+          quantized_gemv(w.view, format.type, {r, r + 1}, x.row(b), x.stride, 1, alone.data() + b * kRows + r, kRows);
         }
       }
       for (const std::int64_t batch : {1, 2, 3, 4, 5, 6, 7, 8, 9, 16}) {
@@ -181,7 +181,7 @@ TEST_P(QuantizedGemvTest, ARowHasTheSameBitsInAnyBatchAtAnyPlaceAndInAnyRowRange
           for (const auto& [begin, end] : {std::pair<std::int64_t, std::int64_t>{0, 7}, {0, 4}, {3, 7}, {2, 5}}) {
             const std::int64_t rows = end - begin;
             std::vector<float> y(static_cast<std::size_t>(batch * rows));
-            quantized_gemv(w.view, format.type, begin, end, x.row(first), x.stride, batch, y.data(), rows);
+            quantized_gemv(w.view, format.type, {begin, end}, x.row(first), x.stride, batch, y.data(), rows);
             for (std::int64_t b = 0; b < batch; ++b) {
               ASSERT_EQ(std::memcmp(y.data() + b * rows, alone.data() + (first + b) * kRows + begin,
                                     static_cast<std::size_t>(rows) * sizeof(float)),
@@ -203,13 +203,32 @@ TEST_P(QuantizedGemvTest, WritesNothingForNoRowsOrNoBatchAndOnlyItsOwnElements) 
   const QuantizedRows x(format, samples.floats(2 * 128), 2, 128);
   const std::vector<float> untouched(20, 7.0f);
   std::vector<float> y = untouched;
-  quantized_gemv(w.view, format.type, 2, 2, x.row(0), x.stride, 2, y.data(), 10);
-  quantized_gemv(w.view, format.type, 0, 4, x.row(0), x.stride, 0, y.data(), 10);
+  quantized_gemv(w.view, format.type, {2, 2}, x.row(0), x.stride, 2, y.data(), 10);
+  quantized_gemv(w.view, format.type, {0, 4}, x.row(0), x.stride, 0, y.data(), 10);
   EXPECT_TRUE(same_bits(y, untouched));
 
-  quantized_gemv(w.view, format.type, 1, 4, x.row(0), x.stride, 2, y.data(), 10);  // 3 of every 10
+  quantized_gemv(w.view, format.type, {1, 4}, x.row(0), x.stride, 2, y.data(), 10);  // 3 of every 10
   for (const std::size_t i : {3u, 9u, 13u, 19u}) EXPECT_EQ(y[i], 7.0f) << i;
   for (const std::size_t i : {0u, 2u, 10u, 12u}) EXPECT_NE(y[i], 7.0f) << i;
+}
+
+TEST_P(QuantizedGemvTest, ARangeOfTwoStreamsIsItsRowsAndNoOthers) {
+  constexpr std::int64_t kRows = 6, kCols = 64 * 19;
+  const QuantizedFormat format = {DType::int8, 4, 64};
+  Samples samples(7);
+  for (const std::int64_t batch : {1, 2, 5}) {
+    const AffineMatrix w(4, 64, DType::bfloat16, kRows, kCols, 0, samples);
+    const QuantizedRows x(format, samples.floats(batch * kCols), batch, kCols);
+    const std::vector<float> all = multiply(w.view, x, batch);
+    std::vector<float> y(all.size(), 7.0f);
+    quantized_gemv(w.view, format.type, {1, 3, 3}, x.row(0), x.stride, batch, y.data() + 1, kRows);  // 1, 2 and 4, 5
+    for (std::int64_t b = 0; b < batch; ++b) {
+      for (std::int64_t r = 0; r < kRows; ++r) {
+        const float got = y[static_cast<std::size_t>(b * kRows + r)];
+        EXPECT_EQ(got, r == 0 || r == 3 ? 7.0f : all[static_cast<std::size_t>(b * kRows + r)]) << b << ", " << r;
+      }
+    }
+  }
 }
 
 TEST_P(QuantizedGemvTest, AGroupThatIsNotFiniteMakesItsVectorNotANumberAndNoOther) {

@@ -34,7 +34,7 @@ void headwise(const model::HeadwiseLinear& layer, const float* x, float* y) {
     if (in < kGemvWidth) {
       narrow_block(w, out, in, x + b * in, y + b * out);
     } else {
-      kernels::gemv({DType::float32, w, out, in}, 0, out, x + b * in, in, 1, y + b * out, out);
+      kernels::gemv({DType::float32, w, out, in}, {0, out}, x + b * in, in, 1, y + b * out, out);
     }
   }
   if (!layer.bias.empty()) kernels::add_in_place(y, layer.bias.data(), layer.num_blocks * out);

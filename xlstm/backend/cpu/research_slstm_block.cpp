@@ -57,7 +57,7 @@ void cell_step(const model::ResearchSlstmBlock& block, const config::ModelConfig
   const std::int64_t dim = config.embedding_dim, width = config.slstm_head_dim();
   const float* r = block.recurrent.data() + head * kGates * width * width;
   float* y = state + head * width;
-  kernels::gemv({DType::float32, r, kGates * width, width}, 0, kGates * width, y, width, 1, gates, kGates * width);
+  kernels::gemv({DType::float32, r, kGates * width, width}, {0, kGates * width}, y, width, 1, gates, kGates * width);
   for (int g = 0; g < kGates; ++g) {
     float* gate = gates + g * width;
     kernels::add_in_place(gate, raw + g * raw_stride, width);

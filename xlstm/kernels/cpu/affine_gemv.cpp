@@ -154,7 +154,7 @@ HWY_INLINE void multiply_row(Row w, Parameters parameters, std::int64_t groups, 
 
 struct Product {
   const MatrixView& w;
-  std::int64_t row_begin, row_end;
+  RowRange rows;
   const float* x;
   std::int64_t x_stride, batch;
   float* y;
@@ -172,12 +172,12 @@ HWY_INLINE void multiply_vectors(const Product& p, std::int64_t r, std::int64_t 
                    static_cast<const std::byte*>(groups.scales) + skipped,
                    static_cast<const std::byte*>(groups.biases) + skipped};
   multiply_row<kBits, kGroupSize, B>(row, parameters, row_groups, p.x + first * p.x_stride, p.x_stride,
-                                     p.y + first * p.y_stride + (r - p.row_begin), p.y_stride);
+                                     p.y + first * p.y_stride + (r - p.rows.begin), p.y_stride);
 }
 
 template <int kBits, std::int64_t kGroupSize>
-void multiply_rows(const Product& p) {
-  for (std::int64_t r = p.row_begin; r < p.row_end; ++r) {  // a row stays in the first-level cache for all of the batch
+void multiply_rows(const Product& p, std::int64_t begin, std::int64_t end) {
+  for (std::int64_t r = begin; r < end; ++r) {  // a row stays in the first-level cache for all of the batch
     std::int64_t b = 0;
     for (; b + 4 <= p.batch; b += 4) multiply_vectors<kBits, kGroupSize, 4>(p, r, b);
     if (b + 2 <= p.batch) {
@@ -188,21 +188,28 @@ void multiply_rows(const Product& p) {
   }
 }
 
+template <int kBits, std::int64_t kGroupSize>
+void multiply_range(const Product& p) {
+  multiply_rows<kBits, kGroupSize>(p, p.rows.begin, p.rows.end);
+  if (p.rows.offset == 0) return;
+  multiply_rows<kBits, kGroupSize>(p, p.rows.begin + p.rows.offset, p.rows.end + p.rows.offset);
+}
+
 template <int kBits>
 void multiply(const Product& p) {
   switch (p.w.groups.group_size) {
     case 32:
-      return multiply_rows<kBits, 32>(p);
+      return multiply_range<kBits, 32>(p);
     case 64:
-      return multiply_rows<kBits, 64>(p);
+      return multiply_range<kBits, 64>(p);
     default:
-      return multiply_rows<kBits, 128>(p);
+      return multiply_range<kBits, 128>(p);
   }
 }
 
-void affine_gemv_target(const MatrixView& w, std::int64_t row_begin, std::int64_t row_end, const float* x,
-                        std::int64_t x_stride, std::int64_t batch, float* y, std::int64_t y_stride) {
-  const Product product = {w, row_begin, row_end, x, x_stride, batch, y, y_stride};
+void affine_gemv_target(const MatrixView& w, const RowRange& rows, const float* x, std::int64_t x_stride,
+                        std::int64_t batch, float* y, std::int64_t y_stride) {
+  const Product product = {w, rows, x, x_stride, batch, y, y_stride};
   w.groups.bits == 4 ? multiply<4>(product) : multiply<8>(product);
 }
 
@@ -216,9 +223,9 @@ namespace xlstm::kernels {
 
 HWY_EXPORT(affine_gemv_target);
 
-void affine_gemv(const MatrixView& w, std::int64_t row_begin, std::int64_t row_end, const float* x,
-                 std::int64_t x_stride, std::int64_t batch, float* y, std::int64_t y_stride) {
-  HWY_DYNAMIC_DISPATCH(affine_gemv_target)(w, row_begin, row_end, x, x_stride, batch, y, y_stride);
+void affine_gemv(const MatrixView& w, const RowRange& rows, const float* x, std::int64_t x_stride, std::int64_t batch,
+                 float* y, std::int64_t y_stride) {
+  HWY_DYNAMIC_DISPATCH(affine_gemv_target)(w, rows, x, x_stride, batch, y, y_stride);
 }
 
 }  // namespace xlstm::kernels

@@ -9,7 +9,7 @@
 namespace xlstm::kernels {
 
 /// As gemv (gemv.h), with w quantised and x in its natural order.
-void affine_gemv(const MatrixView& w, std::int64_t row_begin, std::int64_t row_end, const float* x,
-                 std::int64_t x_stride, std::int64_t batch, float* y, std::int64_t y_stride);
+void affine_gemv(const MatrixView& w, const RowRange& rows, const float* x, std::int64_t x_stride, std::int64_t batch,
+                 float* y, std::int64_t y_stride);
 
 }  // namespace xlstm::kernels

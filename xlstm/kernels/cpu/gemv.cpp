@@ -181,22 +181,14 @@ HWY_INLINE void one_row(const typename W::T* w, std::int64_t cols, const float* 
   if constexpr (B > 2) y[2 * y_stride] += finish<W>(w, x + 2 * x_stride, c, cols, s2);
 }
 
+/// The rows of one stream.
 template <class W>
-void gemv_rows(const MatrixView& m, std::int64_t row_begin, std::int64_t row_end, const float* x, std::int64_t x_stride,
-               std::int64_t batch, float* y, std::int64_t y_stride) {
-  const auto* weights = static_cast<const typename W::T*>(m.data);
-  if (batch == 1) {
-    const std::int64_t half = (row_end - row_begin) / 2;
-    const auto* w = weights + row_begin * m.cols;
-    for (std::int64_t r = 0; r < half; ++r) {
-      two_rows<W>(w + r * m.cols, w + (half + r) * m.cols, m.cols, x, y[r], y[half + r]);
-    }
-    row_begin += 2 * half;
-    y += 2 * half;
-  }
-  for (std::int64_t r = row_begin; r < row_end; ++r) {
-    const auto* w = weights + r * m.cols;  // stays in the first-level cache for all of the batch
-    float* const out = y + (r - row_begin);
+void batch_rows(const MatrixView& m, std::int64_t begin, std::int64_t end, const float* x, std::int64_t x_stride,
+                std::int64_t batch, float* y, std::int64_t y_stride) {
+  for (std::int64_t r = begin; r < end; ++r) {
+    // Stays in the first-level cache for all of the batch.
+    const auto* w = static_cast<const typename W::T*>(m.data) + r * m.cols;
+    float* const out = y + (r - begin);
     std::int64_t b = 0;
     for (; b + 3 <= batch; b += 3) one_row<W, 3>(w, m.cols, x + b * x_stride, x_stride, out + b * y_stride, y_stride);
     if (b + 2 == batch) {
@@ -207,15 +199,35 @@ void gemv_rows(const MatrixView& m, std::int64_t row_begin, std::int64_t row_end
   }
 }
 
-void gemv_target(const MatrixView& w, std::int64_t row_begin, std::int64_t row_end, const float* x,
-                 std::int64_t x_stride, std::int64_t batch, float* y, std::int64_t y_stride) {
+template <class W>
+void gemv_rows(const MatrixView& m, const RowRange& rows, const float* x, std::int64_t x_stride, std::int64_t batch,
+               float* y, std::int64_t y_stride) {
+  const TwoStreams streams(rows);
+  if (batch == 1) {
+    const auto* w = static_cast<const typename W::T*>(m.data) + rows.begin * m.cols;
+    for (std::int64_t r = 0; r < streams.count; ++r) {
+      const std::int64_t second = streams.offset + r;
+      two_rows<W>(w + r * m.cols, w + second * m.cols, m.cols, x, y[r], y[second]);
+    }
+  } else {
+    for (const std::int64_t from : {std::int64_t{0}, streams.offset}) {
+      const std::int64_t begin = rows.begin + from;
+      batch_rows<W>(m, begin, begin + streams.count, x, x_stride, batch, y + from, y_stride);
+    }
+  }
+  batch_rows<W>(m, streams.rest_begin, streams.rest_end, x, x_stride, batch, y + (streams.rest_begin - rows.begin),
+                y_stride);
+}
+
+void gemv_target(const MatrixView& w, const RowRange& rows, const float* x, std::int64_t x_stride, std::int64_t batch,
+                 float* y, std::int64_t y_stride) {
   switch (w.dtype) {
     case DType::bfloat16:
-      return gemv_rows<Bfloat16Weights>(w, row_begin, row_end, x, x_stride, batch, y, y_stride);
+      return gemv_rows<Bfloat16Weights>(w, rows, x, x_stride, batch, y, y_stride);
     case DType::float16:
-      return gemv_rows<Float16Weights>(w, row_begin, row_end, x, x_stride, batch, y, y_stride);
+      return gemv_rows<Float16Weights>(w, rows, x, x_stride, batch, y, y_stride);
     default:
-      return gemv_rows<Float32Weights>(w, row_begin, row_end, x, x_stride, batch, y, y_stride);
+      return gemv_rows<Float32Weights>(w, rows, x, x_stride, batch, y, y_stride);
   }
 }
 
@@ -249,10 +261,10 @@ namespace xlstm::kernels {
 HWY_EXPORT(gemv_target);
 HWY_EXPORT(gemv_prepare_target);
 
-void gemv(const MatrixView& w, std::int64_t row_begin, std::int64_t row_end, const float* x, std::int64_t x_stride,
-          std::int64_t batch, float* y, std::int64_t y_stride) {
-  if (w.quantized()) return affine_gemv(w, row_begin, row_end, x, x_stride, batch, y, y_stride);
-  HWY_DYNAMIC_DISPATCH(gemv_target)(w, row_begin, row_end, x, x_stride, batch, y, y_stride);
+void gemv(const MatrixView& w, const RowRange& rows, const float* x, std::int64_t x_stride, std::int64_t batch,
+          float* y, std::int64_t y_stride) {
+  if (w.quantized()) return affine_gemv(w, rows, x, x_stride, batch, y, y_stride);
+  HWY_DYNAMIC_DISPATCH(gemv_target)(w, rows, x, x_stride, batch, y, y_stride);
 }
 
 void gemv_prepare(DType dtype, const float* x, std::int64_t cols, float* out) {

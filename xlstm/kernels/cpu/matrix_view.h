@@ -32,4 +32,26 @@ struct MatrixView {
   }
 };
 
+/// Rows [begin, end) of a matrix and, if offset is not 0, as many more from begin + offset on: two streams of memory,
+/// which a kernel reads side by side.
+struct RowRange {
+  std::int64_t begin = 0;
+  std::int64_t end = 0;
+  std::int64_t offset = 0;
+};
+
+/// How a range is read: `count` rows from its begin on, each side by side with the one `offset` behind it, then the
+/// rows [rest_begin, rest_end) alone. A range that names no second stream is halved.
+struct TwoStreams {
+  std::int64_t count, offset, rest_begin, rest_end;
+
+  explicit constexpr TwoStreams(const RowRange& rows) {
+    const std::int64_t size = rows.end - rows.begin;
+    count = rows.offset != 0 ? size : size / 2;
+    offset = rows.offset != 0 ? rows.offset : count;
+    rest_end = rows.end;
+    rest_begin = rows.offset != 0 ? rows.end : rows.begin + 2 * count;
+  }
+};
+
 }  // namespace xlstm::kernels

@@ -88,37 +88,63 @@ struct RowKernel {
     }
   }
 
-  /// sums[b] += the unit at w times that at q + b * stride; scales: [B][kBlockGroups], from the unit's first group on.
-  template <int B>
-  static HWY_INLINE void multiply_unit(const std::byte* w, const std::byte* q, std::int64_t stride, const float* scales,
-                                       V (&sums)[B]) {
+  /// sums of row r and vector b += the unit at w[r] times that at q + b * stride; scales[r]: [B][kBlockGroups], from
+  /// the unit's first group on.
+  template <int R, int B>
+  static HWY_INLINE void multiply_unit(const std::byte* const (&w)[R], const std::byte* q, std::int64_t stride,
+                                       const float* const (&scales)[R], V (*const (&sums)[R])[B]) {
     for (std::int64_t step = 0; step < kUnitWords; step += kStepWords) {
-      typename Dot::Sum dots[B];
+      typename Dot::Sum dots[R][B];
       for (std::int64_t word = step; word < step + kStepWords; word += kLanes) {
-        const auto weights = Dot::unpack(w + word * 4);
         const std::byte* x = q + word / kLineWords * kLineBytes * Dot::kParts + word % kLineWords * 4;
-        for (int b = 0; b < B; ++b) Dot::add(weights, x + b * stride, dots[b]);
+        for (int r = 0; r < R; ++r) {
+          const auto weights = Dot::unpack(w[r] + word * 4);
+          for (int b = 0; b < B; ++b) Dot::add(weights, x + b * stride, dots[r][b]);
+        }
       }
-      for (int b = 0; b < B; ++b) {
-        const V scale = step_scales(scales + b * kBlockGroups + step / kGroupWords);
-        sums[b] = hn::MulAdd(hn::ConvertTo(D(), Dot::total(dots[b])), scale, sums[b]);
+      for (int r = 0; r < R; ++r) {
+        for (int b = 0; b < B; ++b) {
+          const V scale = step_scales(scales[r] + b * kBlockGroups + step / kGroupWords);
+          V& sum = (*sums[r])[b];
+          sum = hn::MulAdd(hn::ConvertTo(D(), Dot::total(dots[r][b])), scale, sum);
+        }
       }
     }
   }
 
-  template <int B>
-  static HWY_INLINE void multiply_units(const std::byte* w, const Vectors& x, const float* scales, std::int64_t units,
-                                        std::int64_t ahead, Sums<B>& sums) {
+  template <int R, int B>
+  static HWY_INLINE void multiply_units(const Row (&rows)[R], const Vectors& x,
+                                        const float (&scales)[R][B * kBlockGroups], std::int64_t units,
+                                        std::int64_t ahead, Sums<B>* sums) {
     const std::byte* q = x.q;
-    for (; units >= 2; units -= 2) {
-      for (std::int64_t line = 0; line < 2 * kUnitBytes; line += kLineBytes) hwy::Prefetch(w + ahead + line);
-      multiply_unit<B>(w, q, x.stride, scales, sums.even);
-      multiply_unit<B>(w + kUnitBytes, q + kUnitX, x.stride, scales + kUnitGroups, sums.odd);
-      w += 2 * kUnitBytes;
-      q += 2 * kUnitX;
-      scales += 2 * kUnitGroups;
+    const std::byte* w[R];
+    const float* scale[R];
+    V(*even[R])[B];
+    V(*odd[R])[B];
+    for (int r = 0; r < R; ++r) {
+      w[r] = rows[r].words;
+      scale[r] = scales[r];
+      even[r] = &sums[r].even;
+      odd[r] = &sums[r].odd;
     }
-    if (units > 0) multiply_unit<B>(w, q, x.stride, scales, sums.even);
+    const auto advance = [&] {
+      for (int r = 0; r < R; ++r) {
+        w[r] += kUnitBytes;
+        scale[r] += kUnitGroups;
+      }
+      q += kUnitX;
+    };
+    for (; units >= 2; units -= 2) {
+      for (int r = 0; r < R; ++r) {
+        for (std::int64_t line = 0; line < 2 * kUnitBytes; line += kLineBytes)
+          __builtin_prefetch(w[r] + ahead + line, 0, 2);
+      }
+      multiply_unit<R, B>(w, q, x.stride, scale, even);
+      advance();
+      multiply_unit<R, B>(w, q, x.stride, scale, odd);
+      advance();
+    }
+    if (units > 0) multiply_unit<R, B>(w, q, x.stride, scale, even);
   }
 
   /// The scales of a block's first `groups` groups, of weights times activations, zeros for the others, and its part of
@@ -147,21 +173,21 @@ struct RowKernel {
   template <int B>
   static HWY_INLINE void multiply_rest(const Row& w, Parameters parameters, const Vectors& x, std::int64_t groups,
                                        Sums<B>& sums) {
-    alignas(kLineBytes) float scales[B * kBlockGroups];
+    alignas(kLineBytes) float scales[1][B * kBlockGroups];
     if (w.last) {
       alignas(kLineBytes) std::byte rest_scales[kBlockGroups * 4] = {}, rest_biases[kBlockGroups * 4] = {};
       std::memcpy(rest_scales, w.scales, static_cast<std::size_t>(groups * parameters.bytes));
       std::memcpy(rest_biases, w.biases, static_cast<std::size_t>(groups * parameters.bytes));
-      multiply_parameters<B>({w.words, rest_scales, rest_biases, true}, parameters, x, groups, scales, sums);
+      multiply_parameters<B>({w.words, rest_scales, rest_biases, true}, parameters, x, groups, scales[0], sums);
     } else {
-      multiply_parameters<B>(w, parameters, x, groups, scales, sums);
+      multiply_parameters<B>(w, parameters, x, groups, scales[0], sums);
     }
     const std::int64_t units = groups / kUnitGroups, rest_groups = groups % kUnitGroups;
-    multiply_units<B>(w.words, x, scales, units, 0, sums);
+    multiply_units<1, B>({w}, x, scales, units, 0, &sums);
     if (rest_groups == 0) return;
     alignas(kLineBytes) std::byte words[kUnitBytes] = {};
     std::memcpy(words, w.words + units * kUnitBytes, static_cast<std::size_t>(rest_groups * kGroupWords * 4));
-    multiply_unit<B>(words, x.q + units * kUnitX, x.stride, scales + units * kUnitGroups, sums.odd);
+    multiply_unit<1, B>({words}, x.q + units * kUnitX, x.stride, {scales[0] + units * kUnitGroups}, {&sums.odd});
   }
 
   /// R rows times B vectors, block by block: the rows are streams of their own.
@@ -171,12 +197,14 @@ struct RowKernel {
     constexpr std::int64_t kBlockUnits = kBlockGroups / kUnitGroups;
     Sums<B> sums[R];
     for (; groups >= kBlockGroups; groups -= kBlockGroups) {
+      alignas(kLineBytes) float scales[R][B * kBlockGroups];
       for (int r = 0; r < R; ++r) {
-        hwy::Prefetch(w[r].scales + kPrefetchParameters);
-        hwy::Prefetch(w[r].biases + kPrefetchParameters);
-        alignas(kLineBytes) float scales[B * kBlockGroups];
-        multiply_parameters<B>(w[r], parameters, x, kBlockGroups, scales, sums[r]);
-        multiply_units<B>(w[r].words, x, scales, kBlockUnits, kPrefetchBytes, sums[r]);
+        __builtin_prefetch(w[r].scales + kPrefetchParameters, 0, 2);
+        __builtin_prefetch(w[r].biases + kPrefetchParameters, 0, 2);
+        multiply_parameters<B>(w[r], parameters, x, kBlockGroups, scales[r], sums[r]);
+      }
+      multiply_units<R, B>(w, x, scales, kBlockUnits, kPrefetchBytes, sums);
+      for (int r = 0; r < R; ++r) {
         w[r].words += kBlockUnits * kUnitBytes;
         w[r].scales += kBlockGroups * parameters.bytes;
         w[r].biases += kBlockGroups * parameters.bytes;
@@ -193,11 +221,11 @@ struct RowKernel {
     }
   }
 
-  /// Rows [begin, end) times vectors [first, first + B). A single vector meets two rows at a time, one in each half, as
-  /// in gemv.cpp.
-  template <int B>
+  /// R streams of rows, each [begin, end) of the product's and so many behind the one before, times vectors
+  /// [first, first + B).
+  template <int R, int B>
   static HWY_NOINLINE void multiply_rows(const QuantizedProduct& p, std::int64_t begin, std::int64_t end,
-                                         std::int64_t first) {
+                                         std::int64_t offset, std::int64_t first) {
     const MatrixView& w = p.w;
     const Parameters parameters = {w.groups.dtype, static_cast<std::int64_t>(dtype_size(w.groups.dtype))};
     const std::int64_t groups = w.cols / w.groups.group_size;
@@ -212,36 +240,45 @@ struct RowKernel {
       return Row{at(w.data, w.row_bytes()), at(w.groups.scales, groups * parameters.bytes),
                  at(w.groups.biases, groups * parameters.bytes), (w.rows - r - 1) * groups < kBlockGroups};
     };
-    const auto y = [&](std::int64_t r) { return p.y + first * p.y_stride + (r - p.row_begin); };
-    if constexpr (B == 1) {
-      const std::int64_t half = (end - begin) / 2;
-      for (std::int64_t r = begin; r < begin + half; ++r) {
-        Row rows[] = {row(r), row(half + r)};
-        multiply_row<2, B>(rows, parameters, groups, vectors, {y(r), y(half + r)}, p.y_stride);
-      }
-      begin += 2 * half;
-    }
+    const auto y = [&](std::int64_t r) { return p.y + first * p.y_stride + (r - p.rows.begin); };
     for (std::int64_t r = begin; r < end; ++r) {
-      Row rows[] = {row(r)};
-      multiply_row<1, B>(rows, parameters, groups, vectors, {y(r)}, p.y_stride);
+      if constexpr (R == 2) {
+        Row rows[] = {row(r), row(offset + r)};
+        multiply_row<R, B>(rows, parameters, groups, vectors, {y(r), y(offset + r)}, p.y_stride);
+      } else {
+        Row rows[] = {row(r)};
+        multiply_row<R, B>(rows, parameters, groups, vectors, {y(r)}, p.y_stride);
+      }
+    }
+  }
+
+  static void multiply_batch(const QuantizedProduct& p, std::int64_t begin, std::int64_t end) {
+    // Rows that stay in the first-level cache for all of a batch that needs more than one pass.
+    const std::int64_t block = p.batch <= kVectors ? end - begin : kRowBlockBytes / p.w.row_bytes() + 1;
+    for (std::int64_t r = begin; r < end; r += block) {
+      const std::int64_t block_end = std::min(r + block, end);
+      std::int64_t b = 0;
+      for (; b + kVectors <= p.batch; b += kVectors) multiply_rows<1, kVectors>(p, r, block_end, 0, b);
+      if constexpr (kVectors > 2) {
+        if (b + 2 <= p.batch) {
+          multiply_rows<1, 2>(p, r, block_end, 0, b);
+          b += 2;
+        }
+      }
+      if (b < p.batch) multiply_rows<1, 1>(p, r, block_end, 0, b);
     }
   }
 
   static void multiply(const QuantizedProduct& p) {
-    // Rows that stay in the first-level cache for all of a batch that needs more than one pass.
-    const std::int64_t block = p.batch <= kVectors ? p.row_end - p.row_begin : kRowBlockBytes / p.w.row_bytes() + 1;
-    for (std::int64_t r = p.row_begin; r < p.row_end; r += block) {
-      const std::int64_t end = std::min(r + block, p.row_end);
-      std::int64_t b = 0;
-      for (; b + kVectors <= p.batch; b += kVectors) multiply_rows<kVectors>(p, r, end, b);
-      if constexpr (kVectors > 2) {
-        if (b + 2 <= p.batch) {
-          multiply_rows<2>(p, r, end, b);
-          b += 2;
-        }
-      }
-      if (b < p.batch) multiply_rows<1>(p, r, end, b);
+    const TwoStreams streams(p.rows);
+    const std::int64_t end = p.rows.begin + streams.count;
+    if (p.batch == 1) {
+      multiply_rows<2, 1>(p, p.rows.begin, end, streams.offset, 0);
+    } else {
+      multiply_batch(p, p.rows.begin, end);
+      multiply_batch(p, p.rows.begin + streams.offset, end + streams.offset);
     }
+    multiply_batch(p, streams.rest_begin, streams.rest_end);
   }
 };
 

@@ -30,10 +30,10 @@ std::int64_t quantized_vector_bytes(const QuantizedFormat& format, std::int64_t 
 /// group_size divides cols.
 void quantize_vector(const QuantizedFormat& format, const float* x, std::int64_t cols, std::byte* out);
 
-/// y[b, r - row_begin] for r in [row_begin, row_end), b in [0, batch). Row b of x starts at x + b * x_stride (bytes, a
+/// y[b, r - rows.begin] for r in rows, b in [0, batch). Row b of x starts at x + b * x_stride (bytes, a
 /// multiple of 64), as quantize_vector leaves it for format {type, w.groups.bits, w.groups.group_size}.
 /// Batch invariance: the bits of y[b, r] depend on x row b, w row r and the CPU target alone.
-void quantized_gemv(const MatrixView& w, DType type, std::int64_t row_begin, std::int64_t row_end, const std::byte* x,
-                    std::int64_t x_stride, std::int64_t batch, float* y, std::int64_t y_stride);
+void quantized_gemv(const MatrixView& w, DType type, const RowRange& rows, const std::byte* x, std::int64_t x_stride,
+                    std::int64_t batch, float* y, std::int64_t y_stride);
 
 }  // namespace xlstm::kernels
