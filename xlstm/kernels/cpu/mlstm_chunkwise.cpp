@@ -13,6 +13,7 @@
 #include "hwy/highway.h"
 #include "xlstm/kernels/cpu/math-inl.h"
 #include "xlstm/kernels/cpu/micro_gemm-inl.h"
+#include "xlstm/kernels/cpu/transpose-inl.h"
 
 #ifndef XLSTM_MLSTM_CHUNKWISE_BUFFERS
 #define XLSTM_MLSTM_CHUNKWISE_BUFFERS
@@ -87,27 +88,6 @@ HWY_INLINE void copy_row(const float* row, std::int64_t panel_stride, std::int64
   std::fill(out + count, out + padded, 0.0f);
 }
 
-/// rows [4][L] -> to [tokens][4], `stride` apart; tokens in fours.
-HWY_INLINE void transpose_rows(const float (&rows)[4][L], std::int64_t tokens, float* to, std::int64_t stride) {
-#if HWY_TARGET == HWY_SCALAR
-  for (std::int64_t t = 0; t < tokens; ++t) {
-    for (int r = 0; r < 4; ++r) to[t * stride + r] = rows[r][t];
-  }
-#else
-  const hn::FixedTag<float, 4> d;
-  for (std::int64_t t = 0; t < tokens; t += 4, to += 4 * stride) {
-    const auto a = hn::Load(d, rows[0] + t), b = hn::Load(d, rows[1] + t);
-    const auto c = hn::Load(d, rows[2] + t), e = hn::Load(d, rows[3] + t);
-    const auto ab = hn::InterleaveLower(d, a, b), ce = hn::InterleaveLower(d, c, e);
-    const auto ab_upper = hn::InterleaveUpper(d, a, b), ce_upper = hn::InterleaveUpper(d, c, e);
-    hn::StoreU(hn::ConcatLowerLower(d, ce, ab), d, to);
-    hn::StoreU(hn::ConcatUpperUpper(d, ce, ab), d, to + stride);
-    hn::StoreU(hn::ConcatLowerLower(d, ce_upper, ab_upper), d, to + 2 * stride);
-    hn::StoreU(hn::ConcatUpperUpper(d, ce_upper, ab_upper), d, to + 3 * stride);
-  }
-#endif
-}
-
 /// v, token by token; zeros or nothing past the last.
 void load_values(const Args& args, const ChunkBuffers& s, std::int64_t t0, std::int64_t count) {
   alignas(64) float rows[4][L];
@@ -117,7 +97,7 @@ void load_values(const Args& args, const ChunkBuffers& s, std::int64_t t0, std::
     for (std::int64_t i = 0; i < 4; ++i) {
       copy_row(args.value + std::min(r + i, last) * W, args.value_stride, t0, count, 1.0f, rows[i]);
     }
-    transpose_rows(rows, num_panels(count) * W, s.v + r, s.v_stride);
+    transpose_4_rows(rows[0], num_panels(count) * W, L, s.v + r, s.v_stride);
   }
 }
 
