@@ -59,7 +59,7 @@ HWY_INLINE void add_rows(D d, const float* rows, std::int64_t stride, const floa
 #undef XLSTM_FOR_VECTORS
 }
 
-/// gates [G] = input + R y. Twelve sums at a time hide the latency of fma and fit 16 registers.
+/// gates [G] = input + R y. Twelve sums at a time hide the latency of fma and fit 16 registers: no spills (g++ 12).
 void recurrent_product(const ScanBuffers& s, std::int64_t width, const float* y, const float* input) {
   const hn::ScalableTag<float> d;
   const hn::CappedTag<float, kGates> d4;  // G is a multiple of it
