@@ -10,6 +10,7 @@
 #include "xlstm/base/aligned_floats.h"
 #include "xlstm/base/huge_memory.h"
 #include "xlstm/kernels/cpu/affine_gemv.h"
+#include "xlstm/kernels/cpu/dispatch.h"
 #include "xlstm/kernels/cpu/gemv.h"
 #include "xlstm/kernels/cpu/mlstm_chunkwise.h"
 #include "xlstm/kernels/cpu/mlstm_step.h"
@@ -175,6 +176,7 @@ BENCHMARK(quantize_vector)->ArgNames({"x_bits", "bits"})->Args({8, 4})->Args({16
 
 // A head of 256 tokens; range(0) is the key width, the value is twice as wide.
 void mlstm_chunkwise(State& state) {
+  kernels::cpu_target_name();  // applies XLSTM_CPU_TARGET
   const std::int64_t qk = state.range(0), v = 2 * qk, tokens = 256, W = kernels::kPanelWidth;
   const AlignedFloats q = floats_of(tokens * qk), k = floats_of(tokens * qk), value = floats_of(tokens * v);
   const AlignedFloats gates = floats_of(tokens);

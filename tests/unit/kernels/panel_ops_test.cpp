@@ -192,7 +192,7 @@ TEST_P(PanelOpsTest, LanesComeOutAsTheyWentIn) {
 TEST_P(PanelOpsTest, CausalConvEqualsTheOracleAtEveryCut) {
   for (const std::int64_t taps : {1, 2, 3, 4, 7}) {
     for (const std::int64_t channels : {0, 1, 5, 16, 21}) {
-      for (const std::int64_t valid : {1, 2, 3, 4, 15, 16}) {
+      for (const std::int64_t valid : {1, 2, 3, 4, 15, 16, 17, 35}) {
         constexpr std::int64_t kCalls = 3;
         const std::int64_t stride = channels + 2;
         Samples samples(static_cast<std::uint64_t>(taps * 100 + channels));
@@ -207,18 +207,19 @@ TEST_P(PanelOpsTest, CausalConvEqualsTheOracleAtEveryCut) {
         const std::vector<double> wd = widened(weight), bd = widened(bias);
         for (std::int64_t call = 0; call < kCalls; ++call) {
           const std::vector<float> x = samples.floats(valid * channels);
+          const std::int64_t tokens = kernels::num_panels(valid) * kPanelWidth;
           const Shifted<float> panel(to_panels(x, valid, channels), 1);
-          std::vector<float> series(static_cast<std::size_t>(taps + kPanelWidth));
-          Shifted<float> y(std::vector<float>(static_cast<std::size_t>(channels * kPanelWidth)), 1);
-          kernels::panel_causal_conv(panel.data(), channels, taps, weight.data(), bias.data(), valid, history.data(),
-                                     stride, y.data(), series.data());
+          std::vector<float> series(static_cast<std::size_t>(kernels::causal_conv_series(taps, valid)));
+          Shifted<float> y(std::vector<float>(static_cast<std::size_t>(channels * tokens)), 1);
+          kernels::panel_causal_conv(panel.data(), channels * kPanelWidth, channels, taps, weight.data(), bias.data(),
+                                     valid, history.data(), stride, y.data(), channels * kPanelWidth, series.data());
           for (std::int64_t t = 0; t < valid; ++t) {
             const std::vector<double> xt = widened(token(x, t, channels));
             std::vector<double> expected(xt.size());
             reference::causal_conv_step(wd.data(), bd.data(), channels, taps, xt.data(), old.data(), expected.data());
             // taps products and sums of taps + 1 terms within 1: (taps + 1)^2 u.
             const std::vector<double> bound(xt.size(), static_cast<double>((taps + 1) * (taps + 1)) * kUnit);
-            expect_within(token(from_panels(y.values(), kPanelWidth, channels), t, channels), expected, bound, "conv");
+            expect_within(token(from_panels(y.values(), tokens, channels), t, channels), expected, bound, "conv");
             if (HasFatalFailure()) FAIL() << taps << " taps, " << channels << " channels, token " << t;
           }
           for (std::int64_t j = 0; j < taps; ++j) {

@@ -65,16 +65,14 @@ void conv_panels(const Pass& pass, const model::CausalConv& conv, const float* x
   const std::int64_t tasks = (conv.channels + kConvChannels - 1) / kConvChannels;
   pass.pool.parallel_for(tasks, [&](std::int64_t task) {
     thread_local std::vector<float> series;
-    series.resize(static_cast<std::size_t>(conv.kernel_size + 2 * W));
+    series.resize(static_cast<std::size_t>(kernels::causal_conv_series(conv.kernel_size, tokens)));
     const std::int64_t first = task * kConvChannels;
     const std::int64_t channels = std::min(kConvChannels, conv.channels - first);
-    for (std::int64_t p = 0; p * W < tokens; ++p) {
-      float* out = y + p * y_stride + first * W;
-      kernels::panel_causal_conv(x + p * x_stride + first * W, channels, conv.kernel_size,
-                                 conv.weight.data() + first * conv.kernel_size, conv.bias.data() + first,
-                                 std::min(W, tokens - p * W), history + first, conv.channels, out, series.data());
-      kernels::silu(out, channels * W, out);
-    }
+    float* const out = y + first * W;
+    kernels::panel_causal_conv(x + first * W, x_stride, channels, conv.kernel_size,
+                               conv.weight.data() + first * conv.kernel_size, conv.bias.data() + first, tokens,
+                               history + first, conv.channels, out, y_stride, series.data());
+    for (std::int64_t p = 0; p * W < tokens; ++p) kernels::silu(out + p * y_stride, channels * W, out + p * y_stride);
   });
 }
 

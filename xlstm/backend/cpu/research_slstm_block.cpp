@@ -11,6 +11,7 @@
 #include "xlstm/kernels/cpu/gemv.h"
 #include "xlstm/kernels/cpu/panel.h"
 #include "xlstm/kernels/cpu/panel_ops.h"
+#include "xlstm/kernels/cpu/slstm_scan.h"
 #include "xlstm/kernels/cpu/vector_ops.h"
 
 namespace xlstm::backend {
@@ -110,17 +111,24 @@ void scan(const Pass& pass, const model::ResearchSlstmBlock& block, const Prefil
           float* state, float* y) {
   const config::ModelConfig& config = pass.model.config;
   const std::int64_t dim = config.embedding_dim, width = config.slstm_head_dim();
-  float* rooms = pass.workspace.take(config.slstm_num_heads * 2 * kGates * width);
+  const auto room = static_cast<std::int64_t>(kernels::slstm_scan_scratch(width) + W - 1) / W * W;
+  float* rooms = pass.workspace.take(config.slstm_num_heads * room);
   pass.pool.parallel_for(config.slstm_num_heads, [&](std::int64_t head) {
-    float* input = rooms + head * 2 * kGates * width;
-    float* gates = input + kGates * width;
-    for (std::int64_t t = 0; t < s.tokens; ++t) {
-      const int lane = static_cast<int>(t % W);
-      const float* panel = raw + t / W * kGates * dim * W + head * width * W;
-      for (int g = 0; g < kGates; ++g) kernels::panel_get_lane(panel + g * dim * W, width, lane, input + g * width);
-      cell_step(block, config, head, input, width, state, gates);
-      kernels::panel_set_lane(y + (t / W * dim + head * width) * W, width, lane, state + head * width);
-    }
+    kernels::SlstmScan args;
+    args.width = width;
+    args.tokens = s.tokens;
+    args.recurrent = block.recurrent.data() + head * kGates * width * width;
+    args.bias = block.bias.data() + head * width;
+    args.bias_stride = dim;
+    args.raw = raw + head * width * W;
+    args.raw_stride = kGates * dim * W;
+    args.gate_stride = dim * W;
+    args.state = state + head * width;
+    args.state_stride = dim;
+    args.plain_lstm = config.slstm_function != config::SlstmFunction::slstm;
+    args.y = y + head * width * W;
+    args.y_stride = dim * W;
+    kernels::slstm_scan(args, rooms + head * room);
   });
 }
 

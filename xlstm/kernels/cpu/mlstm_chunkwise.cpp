@@ -13,29 +13,37 @@
 #include "hwy/highway.h"
 #include "xlstm/kernels/cpu/math-inl.h"
 #include "xlstm/kernels/cpu/micro_gemm-inl.h"
+#include "xlstm/kernels/cpu/transpose-inl.h"
 
 #ifndef XLSTM_MLSTM_CHUNKWISE_BUFFERS
 #define XLSTM_MLSTM_CHUNKWISE_BUFFERS
 namespace xlstm::kernels {
 
+/// Panels of queries that read C together: a tile's, where it is widest (micro_gemm-inl.h).
+inline constexpr std::int64_t kOutputPanels = 2;
+
+/// Floats from one token's v to the next: whole lines, and a line more. Rows a power of two apart would share a few
+/// sets of the first-level cache.
+inline std::int64_t stride_of_v(std::int64_t v) { return (num_panels(v) + 1) * kPanelWidth; }
+
 /// The chunk's working set, cut out of the caller's scratch. L = kMaxChunk.
 struct ChunkBuffers {
   float* q;      // panels [L/16][qk][16]: s q, later beta s q
   float* k;      // [qk][L]: k, later a_bar k
-  float* v;      // [L][v_padded]: token by token
+  float* v;      // [L][v_stride]: token by token
   float* p;      // panels [L/16][L][16]: P^T, row j (key), lane t (query)
-  float* h;      // [v][16]: one panel of output
+  float* h;      // [kOutputPanels][v][16]: outputs before they are divided
   float* log_f;  // [L]
   float* i;      // [L]: i
   float* a;      // [L]: suffix sum + i, then exp(a - M')
   float* m;      // [L]: stabiliser of each row
   float* beta;   // [L]
   float* qn;     // [L]
-  std::int64_t v_padded;
+  std::int64_t v_stride;
 
   ChunkBuffers(float* s, std::int64_t qk, std::int64_t v_dim) {
     constexpr std::int64_t L = kMaxChunk;
-    v_padded = num_panels(v_dim) * kPanelWidth;
+    v_stride = stride_of_v(v_dim);
     const auto take = [&s](std::int64_t size) {
       float* p0 = s;
       s += size;
@@ -43,9 +51,9 @@ struct ChunkBuffers {
     };
     q = take(qk * L);
     k = take(qk * L);
-    v = take(L * v_padded);
+    v = take(L * v_stride);
     p = take(L * L);
-    h = take(v_padded * kPanelWidth);
+    h = take(kOutputPanels * v_dim * kPanelWidth);
     for (float** row : {&log_f, &i, &a, &m, &beta, &qn}) *row = take(L);
   }
 };
@@ -80,6 +88,19 @@ HWY_INLINE void copy_row(const float* row, std::int64_t panel_stride, std::int64
   std::fill(out + count, out + padded, 0.0f);
 }
 
+/// v, token by token; zeros or nothing past the last.
+void load_values(const Args& args, const ChunkBuffers& s, std::int64_t t0, std::int64_t count) {
+  alignas(64) float rows[4][L];
+  for (std::int64_t r = 0; r < args.v; r += 4) {
+    const std::int64_t last =
+        args.v - 1;  // the row once more where fewer than 4 are left: columns past the last are not read
+    for (std::int64_t i = 0; i < 4; ++i) {
+      copy_row(args.value + std::min(r + i, last) * W, args.value_stride, t0, count, 1.0f, rows[i]);
+    }
+    transpose_4_rows(rows[0], num_panels(count) * W, L, s.v + r, s.v_stride);
+  }
+}
+
 void load_chunk(const Args& args, const ChunkBuffers& s, std::int64_t t0, std::int64_t count) {
   alignas(64) float row[L];
   for (std::int64_t r = 0; r < args.qk; ++r) {
@@ -87,10 +108,7 @@ void load_chunk(const Args& args, const ChunkBuffers& s, std::int64_t t0, std::i
     copy_row(args.q + r * W, args.q_stride, t0, count, args.q_scale, row);
     for (std::int64_t p = 0; p < num_panels(count); ++p) std::copy_n(row + p * W, W, s.q + (p * args.qk + r) * W);
   }
-  for (std::int64_t r = 0; r < args.v; ++r) {
-    copy_row(args.value + r * W, args.value_stride, t0, count, 1.0f, row);
-    for (std::int64_t t = 0; t < count; ++t) s.v[t * s.v_padded + r] = row[t];
-  }
+  load_values(args, s, t0, count);
   copy_row(args.i_raw, args.gate_stride, t0, count, 1.0f, s.i);
   copy_row(args.f_raw, args.gate_stride, t0, count, 1.0f, s.log_f);
   for_each_vector(num_panels(count) * W, [&](auto d, std::int64_t t) HWY_ATTR {
@@ -171,12 +189,19 @@ void scale_queries(const Args& args, const ChunkBuffers& s, std::int64_t panel) 
   }
 }
 
-/// h = (beta q C + P V) / den for one panel of queries.
-void write_outputs(const Args& args, const ChunkBuffers& s, std::int64_t t0, std::int64_t panel, std::int64_t count) {
+/// beta q C for some panels of queries; each element of C is loaded once for them all.
+void read_memory(const Args& args, const ChunkBuffers& s, std::int64_t panel, std::int64_t panels) {
+  const float* q = s.q + panel * args.qk * W;
+  gemm_panels<Strides{1, 0, W}>({args.c, 1, args.v, q, W, s.h, W, args.qk, 0.0f, args.qk * W, args.v * W}, args.v,
+                                panels);
+}
+
+/// h = (beta q C + P V) / den for one panel of queries, whose beta q C is in `sums`.
+void write_outputs(const Args& args, const ChunkBuffers& s, std::int64_t t0, std::int64_t panel, std::int64_t count,
+                   float* sums) {
   const DP d;
   const std::int64_t first = panel * W, keys = std::min(count, first + W);
-  gemm16<Strides{1, 0, W}>({args.c, 1, args.v, s.q + panel * args.qk * W, W, s.h, W, args.qk, 0.0f}, args.v);
-  gemm16<Strides{1, 0, W}>({s.v, 1, s.v_padded, s.p + panel * L * W, W, s.h, W, keys, 1.0f}, args.v);
+  gemm16<Strides{1, 0, W}>({s.v, 1, s.v_stride, s.p + panel * L * W, W, sums, W, keys, 1.0f}, args.v);
   alignas(64) float inverse[W];
   for (int lane = 0; lane < W; lane += kLanes) {
     const VP m = hn::LoadU(d, s.m + first + lane);
@@ -187,7 +212,7 @@ void write_outputs(const Args& args, const ChunkBuffers& s, std::int64_t t0, std
   }
   const std::int64_t start = t0 + first, valid = std::min(W, count - first);
   for (std::int64_t e = 0; e < args.v; ++e) {
-    const float* from = s.h + e * W;
+    const float* from = sums + e * W;
     if (start % W == 0) {
       float* to = args.h + start / W * args.h_stride + e * W;
       for (int lane = 0; lane < W; lane += kLanes) {
@@ -215,14 +240,12 @@ void update_state(const Args& args, const ChunkBuffers& s, std::int64_t count, f
     args.n[r] = decay * args.n[r] + hn::GetLane(hn::SumOfLanes(d, sum));
   }
   // gemm16 takes beta 0 as "do not read": a decay that underflowed to 0 means just that.
-  for (std::int64_t e = 0; e < args.v; e += W) {
-    const Tile tile = {s.k, L, 1, s.v + e, s.v_padded, args.c + e, args.v, count, decay};
-    if (args.v - e >= W) {
-      gemm16<Strides{static_cast<int>(L), 1, 0}>(tile, args.qk);
-    } else {
-      gemm16_partial(tile, args.qk, args.v - e);
-    }
-  }
+  const std::int64_t whole = args.v / W * W;
+  const auto columns = [&](std::int64_t e) {
+    return Tile{s.k, L, 1, s.v + e, s.v_stride, args.c + e, args.v, count, decay, W, W};
+  };
+  gemm_panels<Strides{static_cast<int>(L), 1, 0}>(columns(0), args.qk, whole / W);
+  if (whole < args.v) gemm16_partial(columns(whole), args.qk, args.v - whole);
 }
 
 void mlstm_chunkwise_target(const MlstmChunkwise& args, float* scratch) {
@@ -232,10 +255,16 @@ void mlstm_chunkwise_target(const MlstmChunkwise& args, float* scratch) {
     const std::int64_t count = std::min(chunk, args.tokens - t0);
     load_chunk(args, s, t0, count);
     const float decay = gate_weights(s, count, args.m);
-    for (std::int64_t panel = 0; panel < num_panels(count); ++panel) {
-      attend(args, s, panel, count);
-      scale_queries(args, s, panel);
-      write_outputs(args, s, t0, panel, count);
+    for (std::int64_t panel = 0; panel < num_panels(count); panel += kOutputPanels) {
+      const std::int64_t panels = std::min(kOutputPanels, num_panels(count) - panel);
+      for (std::int64_t p = panel; p < panel + panels; ++p) {
+        attend(args, s, p, count);
+        scale_queries(args, s, p);
+      }
+      read_memory(args, s, panel, panels);
+      for (std::int64_t p = panel; p < panel + panels; ++p) {
+        write_outputs(args, s, t0, p, count, s.h + (p - panel) * args.v * W);
+      }
     }
     update_state(args, s, count, decay);
   }
@@ -252,10 +281,9 @@ namespace xlstm::kernels {
 HWY_EXPORT(mlstm_chunkwise_target);
 
 std::size_t mlstm_chunkwise_scratch(std::int64_t qk, std::int64_t v) {
-  const std::int64_t padded = num_panels(v) * kPanelWidth;
   // 16 more: tiles of k read up to a vector past the last key.
-  return static_cast<std::size_t>(2 * qk * kMaxChunk + kMaxChunk * padded + kMaxChunk * kMaxChunk +
-                                  padded * kPanelWidth + 6 * kMaxChunk + kPanelWidth);
+  return static_cast<std::size_t>(2 * qk * kMaxChunk + kMaxChunk * stride_of_v(v) + kMaxChunk * kMaxChunk +
+                                  kOutputPanels * v * kPanelWidth + 6 * kMaxChunk + kPanelWidth);
 }
 
 void mlstm_chunkwise(const MlstmChunkwise& args, float* scratch) {

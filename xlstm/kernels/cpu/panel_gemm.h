@@ -8,10 +8,10 @@
 
 namespace xlstm::kernels {
 
-/// Rows of weights that one call unpacks at most, and columns at a time: 48 x 256 float32 = 48 KB, in the second-level
-/// cache, while 256 x 16 of x (16 KB) stay in the first.
+/// Rows of weights that one call unpacks at most, and columns at a time: 96 x 256 float32 = 96 KB, in the second-level
+/// cache, while 256 x 16 of x (16 KB; AVX-512: of two panels) stay in the first.
 inline constexpr std::int64_t kGemmRows = 96;
-inline constexpr std::int64_t kGemmCols = 384;
+inline constexpr std::int64_t kGemmCols = 256;
 inline constexpr std::int64_t kGemmScratch = kGemmRows * kGemmCols;
 
 /// y[p, r] = sum_k w[r, k] x[p, k] (+ y[p, r] when accumulate) for rows [row_begin, row_end), at most kGemmRows of

@@ -133,22 +133,27 @@ void round_to_bfloat16_target(float* x, std::int64_t size) {
       size, [&](auto d, std::int64_t i) HWY_ATTR { hn::StoreU(round_to_bfloat16(d, hn::LoadU(d, x + i)), d, x + i); });
 }
 
-void causal_conv_target(const float* x, std::int64_t channels, std::int64_t kernel_size, const float* weight,
-                        const float* bias, std::int64_t valid, float* history, std::int64_t history_stride, float* y,
-                        float* series) {
+void causal_conv_target(const float* x, std::int64_t x_stride, std::int64_t channels, std::int64_t kernel_size,
+                        const float* weight, const float* bias, std::int64_t tokens, float* history,
+                        std::int64_t history_stride, float* y, std::int64_t y_stride, float* series) {
   const DP d;
-  // series: the inputs of one channel in time order, kernel_size old ones first; a tap is then a shifted load.
+  const std::int64_t panels = num_panels(tokens);
+  // series: the inputs of one channel in time order, kernel_size old ones first; a tap is then a shifted load. Of all
+  // panels at once: a load that overlaps the stores just before it would wait for them.
   for (std::int64_t ch = 0; ch < channels; ++ch) {
     for (std::int64_t j = 0; j < kernel_size; ++j) series[j] = history[j * history_stride + ch];
-    std::copy_n(x + ch * W, W, series + kernel_size);
-    for (std::int64_t lane = 0; lane < W; lane += static_cast<std::int64_t>(hn::Lanes(d))) {
-      VP sum = hn::Set(d, bias[ch]);
-      for (std::int64_t j = 0; j < kernel_size; ++j) {
-        sum = hn::MulAdd(hn::Set(d, weight[ch * kernel_size + j]), hn::LoadU(d, series + 1 + j + lane), sum);
+    for (std::int64_t p = 0; p < panels; ++p) std::copy_n(x + p * x_stride + ch * W, W, series + kernel_size + p * W);
+    for (std::int64_t p = 0; p < panels; ++p) {
+      for (std::int64_t lane = 0; lane < W; lane += static_cast<std::int64_t>(hn::Lanes(d))) {
+        VP sum = hn::Set(d, bias[ch]);
+        for (std::int64_t j = 0; j < kernel_size; ++j) {
+          const VP shifted = hn::LoadU(d, series + 1 + j + p * W + lane);
+          sum = hn::MulAdd(hn::Set(d, weight[ch * kernel_size + j]), shifted, sum);
+        }
+        hn::StoreU(sum, d, y + p * y_stride + ch * W + lane);
       }
-      hn::StoreU(sum, d, y + ch * W + lane);
     }
-    for (std::int64_t j = 0; j < kernel_size; ++j) history[j * history_stride + ch] = series[valid + j];
+    for (std::int64_t j = 0; j < kernel_size; ++j) history[j * history_stride + ch] = series[tokens + j];
   }
 }
 
@@ -220,11 +225,11 @@ void panel_set_lane(float* panel, std::int64_t rows, int lane, const float* valu
   for (std::int64_t r = 0; r < rows; ++r) panel[r * kPanelWidth + lane] = values[r];
 }
 
-void panel_causal_conv(const float* x, std::int64_t channels, std::int64_t kernel_size, const float* weight,
-                       const float* bias, std::int64_t valid, float* history, std::int64_t history_stride, float* y,
-                       float* series) {
+void panel_causal_conv(const float* x, std::int64_t x_stride, std::int64_t channels, std::int64_t kernel_size,
+                       const float* weight, const float* bias, std::int64_t tokens, float* history,
+                       std::int64_t history_stride, float* y, std::int64_t y_stride, float* series) {
   HWY_DYNAMIC_DISPATCH(causal_conv_target)
-  (x, channels, kernel_size, weight, bias, valid, history, history_stride, y, series);
+  (x, x_stride, channels, kernel_size, weight, bias, tokens, history, history_stride, y, y_stride, series);
 }
 
 }  // namespace xlstm::kernels

@@ -37,11 +37,15 @@ void panel_add_scaled_rows(const float* x, std::int64_t rows, const float* weigh
 void panel_get_lane(const float* panel, std::int64_t rows, int lane, float* out);
 void panel_set_lane(float* panel, std::int64_t rows, int lane, const float* values);
 
-/// Causal depthwise convolution over a panel, `valid` tokens of it: y[ch] = bias + sum_j weight[ch, j] x[t - ks + 1 +
-/// j]. history: the last ks inputs, oldest first, `history_stride` floats apart (reference 3.7); advanced by `valid`
-/// tokens. y != x. series: kernel_size + 16 floats of the calling thread.
-void panel_causal_conv(const float* x, std::int64_t channels, std::int64_t kernel_size, const float* weight,
-                       const float* bias, std::int64_t valid, float* history, std::int64_t history_stride, float* y,
-                       float* series);
+/// Causal depthwise convolution over `tokens` tokens: y[ch] = bias + sum_j weight[ch, j] x[t - ks + 1 + j]. x panel p
+/// starts at x + p * x_stride, y panel p at y + p * y_stride. history: the last ks inputs, oldest first,
+/// `history_stride` floats apart (reference 3.7); advanced by `tokens`. y != x. series: causal_conv_series floats of
+/// the calling thread.
+void panel_causal_conv(const float* x, std::int64_t x_stride, std::int64_t channels, std::int64_t kernel_size,
+                       const float* weight, const float* bias, std::int64_t tokens, float* history,
+                       std::int64_t history_stride, float* y, std::int64_t y_stride, float* series);
+constexpr std::int64_t causal_conv_series(std::int64_t kernel_size, std::int64_t tokens) {
+  return kernel_size + num_panels(tokens) * kPanelWidth;
+}
 
 }  // namespace xlstm::kernels

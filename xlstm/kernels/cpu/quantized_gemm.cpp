@@ -26,6 +26,18 @@ HWY_INLINE void add_scaled(VI sum, float w_scale, VP x_scale, float* y) {
   hn::StoreU(hn::MulAdd(scaled, hn::Set(d, w_scale), hn::LoadU(d, y)), d, y);
 }
 
+/// totals = (add ? totals : 0) + the sums of one piece.
+template <class Dot, class T>
+HWY_INLINE void keep_totals(const T& tile, bool add, std::int32_t (&totals)[kDotRows][T::kWide][kLanes]) {
+  constexpr int kWide = T::kWide;
+  const DI d;
+  if (!add) {
+    XLSTM_FOR_TILE(r, v) hn::Store(Dot::total(tile.sum[r][v]), d, totals[r][v]);
+    return;
+  }
+  XLSTM_FOR_TILE(r, v) { hn::Store(hn::Add(hn::Load(d, totals[r][v]), Dot::total(tile.sum[r][v])), d, totals[r][v]); }
+}
+
 /// kDotRows rows of P panels.
 template <class Dot, int P>
 void quantized_tile(const QuantizedTile& t) {
@@ -34,25 +46,31 @@ void quantized_tile(const QuantizedTile& t) {
   const DI d;
   const std::byte* w = t.w;
   const std::byte* x = t.x;
+  const auto next_piece = [&](T& tile) HWY_ATTR {
+    tile.multiply(w, x, t.x_stride);
+    w += T::kPieceBytes;
+    x += T::kPanelBytes;
+  };
+  // Of a group's pieces but the last, whose sums stay in registers.
+  alignas(64) std::int32_t totals[kDotRows][kWide][kLanes];
+  if constexpr (Dot::kWidens) XLSTM_FOR_TILE(r, v) hn::Store(hn::Zero(d), d, totals[r][v]);
   for (std::int64_t g = 0; g < t.groups; ++g) {
     T tile;
     tile.clear();
-    alignas(64) std::int32_t totals[kDotRows][kWide][kLanes];
-    if constexpr (Dot::kWidens) XLSTM_FOR_TILE(r, v) hn::Store(hn::Zero(d), d, totals[r][v]);
-    for (std::int64_t c = 0; c < t.group_size; c += kPieceColumns, w += T::kPieceBytes, x += T::kPanelBytes) {
-      tile.multiply(w, x, t.x_stride);
+    for (std::int64_t c = kPieceColumns; c < t.group_size; c += kPieceColumns) {
+      next_piece(tile);
       if constexpr (Dot::kWidens) {
-        XLSTM_FOR_TILE(r, v) {
-          hn::Store(hn::Add(hn::Load(d, totals[r][v]), Dot::total(tile.sum[r][v])), d, totals[r][v]);
-        }
+        keep_totals<Dot>(tile, c > kPieceColumns, totals);
         tile.clear();
       }
     }
+    next_piece(tile);
     XLSTM_UNROLLED(int v = 0; v < kWide; ++v) {
       const std::int64_t panel = v / kVectors, lane = v % kVectors * kLanes;
       const VP x_scale = hn::Load(DP(), t.x_scales + panel * (t.x_stride / 4) + g * kPanelWidth + lane);
       XLSTM_UNROLLED(int r = 0; r < kDotRows; ++r) {
-        const VI sum = Dot::kWidens ? hn::Load(d, totals[r][v]) : Dot::total(tile.sum[r][v]);
+        VI sum = Dot::total(tile.sum[r][v]);
+        if constexpr (Dot::kWidens) sum = hn::Add(sum, hn::Load(d, totals[r][v]));
         add_scaled(sum, t.w_scales[r * kTileGroups + g], x_scale, t.y + panel * t.y_stride + r * kPanelWidth + lane);
       }
     }
