@@ -16,6 +16,7 @@ tools/record.py step64 "$build/bin/xlstm" bench --synthetic step64 --prompt-toke
 tools/record.py profile-1.3b-bfloat16 "$build/bin/xlstm" bench --synthetic 1.3b --prompt-tokens 256 --profile
 tools/record.py batch-1.3b-bfloat16 "$build/bin/xlstm" bench --synthetic 1.3b --prompt-tokens 0 --sweep batch=1,2,4,8,16,32
 tools/record.py positions "$build/bin/xlstm" bench --positions 1000,10000,100000,1000000
+tools/record.py weights-1.3b-bfloat16 bench/weights.py --engine "$build/bin/xlstm"
 for target in $("$build/bin/xlstm" info --json | python3 -c 'import json, sys; print(*json.load(sys.stdin)["cpu_targets"])'); do
   XLSTM_CPU_TARGET=$target tools/record.py "kernels-$target" "$build/bin/kernels_bench" --benchmark_min_time=0.2
 done

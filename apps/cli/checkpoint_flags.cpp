@@ -32,7 +32,7 @@ std::unique_ptr<checkpoint::FileSource> open_model(const CheckpointFlags& flags)
 }
 
 void with_progress(const std::string& label, const std::function<void(const quantize::Callbacks&)>& write) {
-  const InterruptScope interrupt(InterruptScope::Temper::patient);
+  const InterruptScope interrupt(InterruptScope::Temper::cleaning);
   ProgressBar bar(label, 0.5);
   quantize::Callbacks callbacks;
   callbacks.cancel = interrupt.flag();

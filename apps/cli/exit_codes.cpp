@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "apps/cli/interrupt.h"
 #include "apps/cli/standard_output.h"
 
 namespace xlstm::cli {
@@ -129,7 +130,7 @@ int exit_code(ErrorCode code) noexcept {
     case ErrorCode::overloaded:
       return 4;
     case ErrorCode::cancelled:
-      return kExitCancelled;
+      return interrupted_exit_code();
     case ErrorCode::internal:
       return kExitInternal;
   }

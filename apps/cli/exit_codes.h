@@ -12,7 +12,8 @@ inline constexpr int kExitUsage = 2;
 inline constexpr int kExitCancelled = 130;
 inline constexpr int kExitInternal = 70;
 
-/// 2 invalid_argument and unsupported, 3 not_found and corrupt_file, 4 overloaded, 130 cancelled, 70 internal.
+/// 2 invalid_argument and unsupported, 3 not_found and corrupt_file, 4 overloaded, 130 cancelled (143 by SIGTERM), 70
+/// internal.
 int exit_code(ErrorCode code) noexcept;
 
 /// "xlstm: error: ..." on standard error, always one line.

@@ -71,6 +71,12 @@ void add_model_flags(CLI::App& verb, ModelFlags& flags) {
       ->check(one_of({"float32", "bfloat16"}))
       ->group("Model")
       ->capture_default_str();
+  verb.add_option("--weights", flags.weights,
+                  "Use them where they lie in the mapped file, or copy them into memory of huge pages first")
+      ->type_name("map|copy")
+      ->check(one_of({"map", "copy"}))
+      ->group("Model")
+      ->capture_default_str();
   verb.add_flag("--check-weights", flags.check_weights, "Read every weight first and refuse NaN and infinity")
       ->group("Model");
 }
@@ -82,6 +88,7 @@ engine::LoadOptions load_options(const ModelFlags& flags) {
   options.num_threads = flags.num_threads;
   if (!flags.activation_dtype.empty()) options.activation_dtype = dtype_from_name(flags.activation_dtype);
   options.state_dtype = dtype_from_name(flags.state_dtype);
+  options.copy_weights = flags.weights == "copy";
   options.check_weights = flags.check_weights;
   return options;
 }

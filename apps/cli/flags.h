@@ -17,6 +17,7 @@ struct ModelFlags {
   int num_threads = 0;
   std::string activation_dtype;  // empty: by the weights
   std::string state_dtype = "float32";
+  std::string weights = "map";
   bool check_weights = false;
 };
 void add_model_flag(CLI::App& verb, ModelFlags& flags);

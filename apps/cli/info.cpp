@@ -1,4 +1,5 @@
-// xlstm info: what a checkpoint is, what it needs, and what it would run on. Reads no weights.
+// xlstm info: what a checkpoint is, what it needs, and what it would run on. Reads no weights unless --weights copy
+// asks for it.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -23,10 +24,16 @@ struct Options {
   bool json = false;
 };
 
+/// Of the weights, in another form than the stored one: by the model and by the backend.
+std::size_t repacked_bytes(engine::Engine& engine) {
+  return engine.model().repacked_bytes + engine.backend().repacked_bytes();
+}
+
 /// Weights, one state, and the logits of one position: less cannot run.
-std::size_t memory_needed(const engine::Engine& engine) {
+std::size_t memory_needed(engine::Engine& engine) {
   const model::Model& model = engine.model();
-  return model.weight_bytes + engine.state_nbytes() + static_cast<std::size_t>(model.config.vocab_size) * sizeof(float);
+  return model.weight_bytes + repacked_bytes(engine) + engine.state_nbytes() +
+         static_cast<std::size_t>(model.config.vocab_size) * sizeof(float);
 }
 
 ordered_json describe_blocks(const config::ModelConfig& config) {
@@ -55,6 +62,9 @@ ordered_json describe_model(engine::Engine& engine) {
           {"tie_weights", config.tie_weights},
           {"weight_bytes", model.weight_bytes},
           {"mapped_bytes", model.mapped_bytes},
+          {"copied_bytes", model.copied_bytes},
+          {"repacked_bytes", repacked_bytes(engine)},
+          {"huge_page_bytes", engine::huge_page_bytes()},
           {"state_dtype", dtype_name(engine.backend().state_dtype())},
           {"state_bytes_per_sequence", engine.state_nbytes()},
           {"memory_needed_bytes", memory_needed(engine)}};
@@ -103,7 +113,9 @@ std::string model_lines(const ordered_json& info, const model::Model& model) {
   line("sizes", fmt::format("width {}, {} heads of {} (key) and {} (value), ffn {}, vocabulary {}",
                             config.embedding_dim, config.num_heads, config.qk_head_dim(), config.v_head_dim(),
                             text_of(info["ffn_dim"]), config.vocab_size));
-  line("weights", fmt::format("{} ({} used where they lie in the file)", bytes("weight_bytes"), bytes("mapped_bytes")));
+  line("weights", fmt::format("{} (mapped {}, copied {}, repacked {})", bytes("weight_bytes"), bytes("mapped_bytes"),
+                              bytes("copied_bytes"), bytes("repacked_bytes")));
+  line("huge pages", fmt::format("{} of this process's memory", bytes("huge_page_bytes")));
   line("state", fmt::format("{} a sequence, whatever its length ({})", bytes("state_bytes_per_sequence"),
                             text_of(info["state_dtype"])));
   line("memory needed", bytes("memory_needed_bytes"));

@@ -29,8 +29,8 @@ constexpr const char* kFooter =
     "\n"
     "Flags of the groups Model and Sampling can also be set in the environment (XLSTM_MODEL, XLSTM_TOP_K, ...)\n"
     "or in the file of --config; what is on the command line wins, then the file.\n"
-    "Exit codes: 0 done, 2 wrong usage, 3 missing or damaged file, 4 not enough memory, 130 stopped by Ctrl-C,\n"
-    "70 internal error.";
+    "Exit codes: 0 done, 2 wrong usage, 3 missing or damaged file, 4 not enough memory, 130 stopped by Ctrl-C\n"
+    "(143 by SIGTERM while convert or quantize cleans up), 70 internal error.";
 
 /// Notes of the library go to standard error: warnings always, the rest with --verbose.
 void set_up_log(bool verbose) {

@@ -64,6 +64,8 @@ class Backend {
   virtual int num_threads() const noexcept = 0;
   /// What activations are rounded to before products (activation_dtype_name).
   virtual std::string activation_dtype() const { return "float32"; }
+  /// Bytes of weights that it keeps once more, in another form.
+  virtual std::size_t repacked_bytes() const noexcept { return 0; }
   /// What its states keep matrix memories in; the rest of a state and all arithmetic are float32. A narrower C is
   /// rounded to nearest even after every decode step and every prefill segment.
   virtual DType state_dtype() const noexcept { return DType::float32; }

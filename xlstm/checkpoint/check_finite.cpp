@@ -1,8 +1,10 @@
 #include <algorithm>
+#include <atomic>
 #include <cstdint>
 #include <cstring>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "xlstm/checkpoint/checkpoint.h"
 #include "xlstm/checkpoint/refuse.h"
@@ -28,17 +30,32 @@ std::optional<std::size_t> find_non_finite(const std::byte* data, std::size_t co
   return std::nullopt;
 }
 
-std::optional<std::size_t> find_non_finite(const TensorView& view) {
-  const auto count = static_cast<std::size_t>(view.size());
-  switch (view.dtype) {
+/// Elements [first, first + count) of a tensor: what a thread looks at at a time.
+struct Piece {
+  const TensorView* tensor = nullptr;
+  std::size_t first = 0, count = 0;
+};
+
+void add_pieces(const TensorView& view, std::vector<Piece>& pieces) {
+  constexpr std::size_t kElements = 256 * kBlock;
+  const auto size = static_cast<std::size_t>(view.size());
+  for (std::size_t first = 0; first < size; first += kElements) {
+    pieces.push_back({&view, first, std::min(kElements, size - first)});
+  }
+}
+
+/// Index in the piece.
+std::optional<std::size_t> find_non_finite(const Piece& piece) {
+  const std::byte* const data = piece.tensor->data + piece.first * dtype_size(piece.tensor->dtype);
+  switch (piece.tensor->dtype) {
     case DType::float32:
-      return find_non_finite<std::uint32_t>(view.data, count, 0x7f800000u);
+      return find_non_finite<std::uint32_t>(data, piece.count, 0x7f800000u);
     case DType::float16:
-      return find_non_finite<std::uint16_t>(view.data, count, 0x7c00u);
+      return find_non_finite<std::uint16_t>(data, piece.count, 0x7c00u);
     case DType::bfloat16:
-      return find_non_finite<std::uint16_t>(view.data, count, 0x7f80u);
+      return find_non_finite<std::uint16_t>(data, piece.count, 0x7f80u);
     case DType::float64:
-      return find_non_finite<std::uint64_t>(view.data, count, 0x7ff0000000000000u);
+      return find_non_finite<std::uint64_t>(data, piece.count, 0x7ff0000000000000u);
     default:
       return std::nullopt;
   }
@@ -68,13 +85,23 @@ bool is_nan(const TensorView& view, std::size_t index) {
 
 }  // namespace
 
-void check_finite(const Checkpoint& checkpoint) {
-  for (const auto& [name, view] : checkpoint.tensors) {
-    if (const std::optional<std::size_t> index = find_non_finite(view)) {
-      refuse_corrupt(view.file, "tensor ", quote(name), ": expected finite weights but got ",
-                     is_nan(view, *index) ? "NaN" : "infinity", " at ", position(view.shape, *index));
+void check_finite(const Checkpoint& checkpoint, ThreadPool& pool) {
+  std::vector<Piece> pieces;
+  for (const auto& [name, view] : checkpoint.tensors) add_pieces(view, pieces);
+  std::atomic<std::size_t> first_bad{pieces.size()};  // by name and then by place, whoever finds it
+  pool.parallel_for(static_cast<std::int64_t>(pieces.size()), [&](std::int64_t i) {
+    const auto place = static_cast<std::size_t>(i);
+    std::size_t first = first_bad;
+    if (place > first || !find_non_finite(pieces[place])) return;
+    while (place < first && !first_bad.compare_exchange_weak(first, place)) {
     }
-  }
+  });
+  if (first_bad == pieces.size()) return;
+  const Piece& piece = pieces[first_bad];
+  const TensorView& view = *piece.tensor;
+  const std::size_t index = piece.first + find_non_finite(piece).value();
+  refuse_corrupt(view.file, "tensor ", quote(view.name), ": expected finite weights but got ",
+                 is_nan(view, index) ? "NaN" : "infinity", " at ", position(view.shape, index));
 }
 
 }  // namespace xlstm::checkpoint

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "xlstm/base/tensor_view.h"
+#include "xlstm/base/thread_pool.h"
 #include "xlstm/checkpoint/safetensors.h"
 #include "xlstm/config/model_config.h"
 #include "xlstm/config/quantization.h"
@@ -56,7 +57,7 @@ struct Checkpoint {
   bool slstm_ffn_bias = false;  // research: biases of the sLSTM blocks' FFN
   std::optional<config::Quantization> quantization;
   std::map<std::string, TensorView> tensors;
-  std::set<std::string> copied;  // names of the tensors that are not used in place (misaligned in their file)
+  std::set<std::string> copied;  // names of the tensors that lie in memory of their own: misaligned, or copy_weights()
   std::vector<std::shared_ptr<const void>> storage;  // keeps the views alive
   std::string source;
 };
@@ -67,8 +68,15 @@ struct Checkpoint {
 Checkpoint read_checkpoint(
     const FileSource& files, const AvailableMemory& available = [] { return available_memory_bytes(); });
 
+/// Moves every tensor into memory that asks for huge pages, each at a cache line, and lets go of the files: nothing of
+/// them need stay resident. REQUIRES: `checkpoint` was read from `files`. Errors: overloaded (the copy does not fit in
+/// `available`), before anything is read.
+void copy_weights(
+    Checkpoint& checkpoint, const FileSource& files, ThreadPool& pool,
+    const AvailableMemory& available = [] { return available_memory_bytes(); });
+
 /// Reads every weight. Throws corrupt_file naming the first tensor (by name) with a NaN or an infinity, and where in
 /// it.
-void check_finite(const Checkpoint& checkpoint);
+void check_finite(const Checkpoint& checkpoint, ThreadPool& pool);
 
 }  // namespace xlstm::checkpoint

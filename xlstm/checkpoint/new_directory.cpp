@@ -39,11 +39,13 @@ void require_vacant(const fs::path& path, const std::string& given) {
 NewDirectory::NewDirectory(const fs::path& path)
     : given_(path), path_(resolved(path)), temporary_(temporary_name(path_)) {
   require_vacant(path_, given_.string());
+  remove_stale_directories(path_);
   std::error_code error;
   fs::create_directory(temporary_, error);
   if (error) {
     refuse(ErrorCode::not_found, given_.string(), "expected to create a directory but got: ", error.message());
   }
+  lock_.take(temporary_);
 }
 
 NewDirectory::~NewDirectory() {

@@ -3,10 +3,13 @@
 
 #include <filesystem>
 
+#include "xlstm/checkpoint/stale_directory.h"
+
 namespace xlstm::checkpoint {
 
 /// A hidden neighbour of `path`, to be filled; commit() renames it into place. Destroyed without commit, it is removed
-/// with all that is in it. `path` may be an empty directory, which is then replaced. Errors, naming path and reason:
+/// with all that is in it; what a killed process has left of the same `path` is removed by the next one, which says so
+/// (log warning). `path` may be an empty directory, which is then replaced. Errors, naming path and reason:
 /// invalid_argument where something else is, not_found when no directory can be made there, internal when it cannot be
 /// renamed.
 class NewDirectory {
@@ -23,6 +26,7 @@ class NewDirectory {
  private:
   std::filesystem::path given_;  // for messages
   std::filesystem::path path_, temporary_;
+  DirectoryLock lock_;  // as long as it is being filled
   bool committed_ = false;
 };
 

@@ -6,6 +6,7 @@
 
 #include "xlstm/base/error.h"
 #include "xlstm/base/log.h"
+#include "xlstm/base/thread_pool.h"
 #include "xlstm/checkpoint/available_memory.h"
 #include "xlstm/checkpoint/checkpoint.h"
 #include "xlstm/engine/embedded_model.h"
@@ -31,6 +32,15 @@ void report(const LoadOptions& options, double fraction) {
   if (options.on_progress) options.on_progress(fraction);
 }
 
+/// What reads every weight, when it is asked for.
+void prepare_weights(const LoadOptions& options, const checkpoint::FileSource& files,
+                     checkpoint::Checkpoint& checkpoint) {
+  if (!options.copy_weights && !options.check_weights) return;
+  ThreadPool pool(options.num_threads);
+  if (options.copy_weights) checkpoint::copy_weights(checkpoint, files, pool);
+  if (options.check_weights) checkpoint::check_finite(checkpoint, pool);
+}
+
 void note_unusual_vocabulary(const model::Model& model, const tokenizer::Tokenizer& tokenizer) {
   const auto rows = static_cast<std::size_t>(model.config.vocab_size);
   if (tokenizer.vocab_size() <= rows) return;
@@ -45,9 +55,9 @@ std::unique_ptr<Engine> Engine::load(const LoadOptions& options) {
   const bool embedded = options.model.empty();
   const std::unique_ptr<checkpoint::FileSource> files =
       embedded ? embedded_model() : checkpoint::open_directory(options.model);
-  const checkpoint::Checkpoint checkpoint = checkpoint::read_checkpoint(*files);
+  checkpoint::Checkpoint checkpoint = checkpoint::read_checkpoint(*files);
   report(options, 0.25);
-  if (options.check_weights) checkpoint::check_finite(checkpoint);
+  prepare_weights(options, *files, checkpoint);
   report(options, 0.5);
 
   std::unique_ptr<Engine> engine(new Engine());

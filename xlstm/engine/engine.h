@@ -28,6 +28,7 @@ struct LoadOptions {
   int num_threads = 0;                    // 0: the cores this process may use
   std::optional<DType> activation_dtype;  // backend/activation_dtype.h
   DType state_dtype = DType::float32;     // of C in mLSTM layers: float32 or bfloat16 (docs/state_dtype.md)
+  bool copy_weights = false;              // into memory of huge pages; else used where they lie in the mapped file
   bool check_weights = false;
   std::function<void(double fraction)> on_progress;  // 0 at the start, 1 when the engine is ready
 };
@@ -67,7 +68,7 @@ struct Perplexity {
 class Engine {
  public:
   /// Errors: not_found (no such directory, no config, no weights), corrupt_file, unsupported, invalid_argument (backend
-  /// name, state dtype), overloaded (not even one state would fit in memory).
+  /// name, state dtype), overloaded (not even one state, or not the copy of the weights, would fit in memory).
   static std::unique_ptr<Engine> load(const LoadOptions& options);
   /// A random model of a published shape (see model::make_synthetic); tokenizer: bytes. options.model is not looked at.
   static std::unique_ptr<Engine> synthetic(std::string_view name, const model::SyntheticFormat& format,

@@ -35,5 +35,7 @@ std::size_t peak_rss_bytes();
 void reset_peak_rss();
 /// Resident memory of this process now, in bytes; the largest so far where the system does not tell.
 std::size_t rss_bytes();
+/// Memory of this process that lies in huge pages now, in bytes; 0 where the system does not tell.
+std::size_t huge_page_bytes();
 
 }  // namespace xlstm::engine

@@ -25,12 +25,19 @@ std::size_t owned_bytes_bound(const Checkpoint& checkpoint) {
   return bytes;
 }
 
-void check_memory(const Checkpoint& checkpoint, std::size_t weight_bytes, const AvailableMemory& available) {
+std::size_t copied_bytes(const Checkpoint& checkpoint) {
+  std::size_t bytes = 0;
+  for (const std::string& name : checkpoint.copied) bytes += checkpoint.tensors.at(name).nbytes();
+  return bytes;
+}
+
+/// file_bytes: of weights that are not in memory yet.
+void check_memory(const Checkpoint& checkpoint, std::size_t file_bytes, const AvailableMemory& available) {
   const std::size_t left = available();
   checkpoint::require_memory(owned_bytes_bound(checkpoint), checkpoint.source,
                              "the weights that are widened to float32", [left] { return left; });
-  if (weight_bytes > left) {
-    log(LogLevel::warning, checkpoint::one_line('[' + checkpoint.source + "] " + std::to_string(weight_bytes) +
+  if (file_bytes > left) {
+    log(LogLevel::warning, checkpoint::one_line('[' + checkpoint.source + "] " + std::to_string(file_bytes) +
                                                     " bytes of weights do not fit in the " + std::to_string(left) +
                                                     " bytes available: they will be read from the disk again and again",
                                                 1000));
@@ -68,7 +75,8 @@ void note_unused_quantization(const Checkpoint& checkpoint, const TensorBinder& 
 std::shared_ptr<const Model> build_model(const Checkpoint& checkpoint, const AvailableMemory& available) {
   auto model = std::make_shared<Model>();
   for (const auto& [name, view] : checkpoint.tensors) model->weight_bytes += view.nbytes();
-  check_memory(checkpoint, model->weight_bytes, available);
+  model->copied_bytes = copied_bytes(checkpoint);
+  check_memory(checkpoint, model->weight_bytes - model->copied_bytes, available);
   model->config = checkpoint.config;
   TensorBinder binder(checkpoint);
   if (model->config.architecture == config::Architecture::large) {
@@ -88,6 +96,7 @@ std::shared_ptr<const Model> build_model(const Checkpoint& checkpoint, const Ava
     model->num_parameters -= model->embedding.size();
   }
   model->mapped_bytes = binder.mapped_bytes();
+  model->repacked_bytes = binder.repacked_bytes();
   model->dtype = largest_float_dtype(checkpoint);
   return model;
 }

@@ -141,7 +141,9 @@ struct Model {
 
   std::int64_t num_parameters = 0;       // a tied head counts once, scales and biases of groups do not count
   std::size_t weight_bytes = 0;          // of all stored tensors
-  std::size_t mapped_bytes = 0;          // used in place
+  std::size_t mapped_bytes = 0;          // used where they lie in their file
+  std::size_t copied_bytes = 0;          // as they are stored, in memory of their own
+  std::size_t repacked_bytes = 0;        // of float32 values made of stored ones and used in their place
   DType dtype = DType::float32;          // of the largest tensor that is not quantised
   std::vector<WeightKind> weight_kinds;  // most bytes first
 };

@@ -1,7 +1,5 @@
 #include "xlstm/model/synthetic.h"
 
-#include <limits>
-
 #include "xlstm/base/error.h"
 #include "xlstm/base/huge_memory.h"
 #include "xlstm/checkpoint/checkpoint.h"
@@ -88,11 +86,8 @@ std::shared_ptr<const Model> make_synthetic(const SyntheticShape& shape, const S
   checkpoint.config = make_config(shape);
   checkpoint.config_file = checkpoint.source;
   checkpoint.storage = {region};
-  // The weights are in memory already; what build_model widens comes on top.
-  return build_model(checkpoint, [&] {
-    const std::size_t left = available();
-    return left > std::numeric_limits<std::size_t>::max() - plan.nbytes() ? left : left + plan.nbytes();
-  });
+  for (const auto& [name, view] : checkpoint.tensors) checkpoint.copied.insert(name);  // they are in no file
+  return build_model(checkpoint, available);
 }
 
 }  // namespace xlstm::model

@@ -49,16 +49,21 @@ const TensorView& TensorBinder::take(const std::string& name, const Shape& expec
 
 FloatArray TensorBinder::widen(const TensorView& view) {
   FloatArray values = FloatArray::of(view);
-  if (values.owned_bytes() > 0) widened_.insert(view.name);
+  if (values.owned_bytes() > 0) count_repacked(view.name, values.owned_bytes());
   return values;
 }
 
 std::vector<float> TensorBinder::copy(const std::string& name, const Shape& expected) {
   const TensorView& view = take(name, expected);
-  widened_.insert(name);
   std::vector<float> values(static_cast<std::size_t>(view.size()));
   widen_to_float32(view.dtype, view.data, values.size(), values.data());
+  count_repacked(name, values.size() * sizeof(float));
   return values;
+}
+
+void TensorBinder::count_repacked(const std::string& name, std::size_t bytes) {
+  repacked_.insert(name);
+  repacked_bytes_ += bytes;
 }
 
 config::AffineFormat TensorBinder::format_of(const std::string& module) const {
@@ -155,7 +160,7 @@ void TensorBinder::finish() const {
 std::size_t TensorBinder::mapped_bytes() const {
   std::size_t bytes = 0;
   for (const auto& [name, view] : checkpoint_.tensors) {
-    if (!widened_.contains(name) && !checkpoint_.copied.contains(name)) bytes += view.nbytes();
+    if (!repacked_.contains(name) && !checkpoint_.copied.contains(name)) bytes += view.nbytes();
   }
   return bytes;
 }

@@ -51,19 +51,23 @@ class TensorBinder {
 
   /// Throws corrupt_file for the first tensor that was never taken.
   void finish() const;
-  /// Bytes of the tensors used in place.
+  /// Bytes of the tensors used where they lie in their file.
   std::size_t mapped_bytes() const;
+  /// Bytes of the float32 values that were made of tensors and are used in their place.
+  std::size_t repacked_bytes() const noexcept { return repacked_bytes_; }
   /// Modules that were taken as quantised, and how.
   const std::map<std::string, config::AffineFormat>& quantized() const { return quantized_; }
 
  private:
   const TensorView& find(const std::string& name, const Shape& expected) const;
   const TensorView& take_words(const std::string& name, std::int64_t out, std::int64_t in, config::AffineFormat format);
+  void count_repacked(const std::string& name, std::size_t bytes);
   config::AffineFormat format_of(const std::string& module) const;
 
   const checkpoint::Checkpoint& checkpoint_;
   std::set<std::string> taken_;
-  std::set<std::string> widened_;
+  std::set<std::string> repacked_;
+  std::size_t repacked_bytes_ = 0;
   std::map<std::string, config::AffineFormat> quantized_;
 };
 

@@ -137,7 +137,8 @@ Outcome load(const FileBytes& files) {
   try {
     const auto checkpoint = checkpoint::read_checkpoint(*memory_source(files));
     model::build_model(checkpoint);
-    checkpoint::check_finite(checkpoint);
+    ThreadPool pool(1);
+    checkpoint::check_finite(checkpoint, pool);
     return Outcome::loaded;
   } catch (const Error& error) {
     const std::string message = error.what();

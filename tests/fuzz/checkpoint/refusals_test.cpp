@@ -82,7 +82,8 @@ std::optional<Error> load_error(const json& how) {
   const checkpoint::AvailableMemory available = [bytes] { return bytes; };
   try {
     const auto checkpoint = checkpoint::read_checkpoint(*checkpoint::open_directory(directory), available);
-    if (how.value("check_weights", false)) checkpoint::check_finite(checkpoint);
+    ThreadPool pool(1);
+    if (how.value("check_weights", false)) checkpoint::check_finite(checkpoint, pool);
     model::build_model(checkpoint, available);
   } catch (const Error& error) {
     return error;

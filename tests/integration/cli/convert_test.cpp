@@ -99,36 +99,74 @@ TEST(Convert, ADamagedModelLeavesNothing) {
   }
 }
 
-// Ctrl-C while it writes: a second one may not cut the cleaning short. A run that ends before the signal comes says
-// nothing; of several one is caught.
-TEST(Convert, AnInterruptLeavesNothing) {
-  const ScratchDirectory scratch;
-  const std::string model = (scratch / "165m").string();
-  ASSERT_EQ(run({"bench", "--synthetic", "165m", "--write", model, "--prompt-tokens", "0", "--decode-tokens", "0",
-                 "--repeats", "1"})
-                .exit_code,
-            0);
-  fs::create_directory(scratch / "results");
-  for (int attempt = 0; attempt < 5; ++attempt) {
-    const fs::path out = scratch / "results/out";
-    Process process(
-        {"convert", "--model", model, "--dtype", "float32", "--max-shard-size", "1MB", "--output", out.string()});
-    const auto give_up = std::chrono::steady_clock::now() + std::chrono::minutes(2);
-    while (fs::is_empty(scratch / "results") && std::chrono::steady_clock::now() < give_up) {
-      std::this_thread::sleep_for(std::chrono::milliseconds(1));
-    }
-    process.send_signal(SIGINT);
-    process.send_signal(SIGINT);
-    const Outcome outcome = process.finish();
-    if (outcome.exit_code == 0) {
-      fs::remove_all(out);
-      continue;
-    }
-    expect_refused(outcome, 130, {"cancelled"});
-    EXPECT_TRUE(fs::is_empty(scratch / "results"));
-    return;
+/// A model that takes a while to write, and runs that are sent signals while they do.
+class ConvertSignals : public testing::Test {
+ protected:
+  void SetUp() override {
+    ASSERT_EQ(run({"bench", "--synthetic", "165m", "--write", model_, "--prompt-tokens", "0", "--decode-tokens", "0",
+                   "--repeats", "1"})
+                  .exit_code,
+              0);
+    fs::create_directory(results_);
   }
-  FAIL() << "every run ended before it could be interrupted";
+
+  /// `signal` twice, once its temporary directory is there. A run that ends before the signal comes says nothing; of
+  /// several one is caught.
+  Outcome stopped_by(int signal) const {
+    for (int attempt = 0; attempt < 5; ++attempt) {
+      Process process(convert());
+      const auto give_up = std::chrono::steady_clock::now() + std::chrono::minutes(2);
+      while (fs::is_empty(results_) && std::chrono::steady_clock::now() < give_up) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));
+      }
+      process.send_signal(signal);
+      process.send_signal(signal);
+      Outcome outcome = process.finish();
+      if (outcome.exit_code != 0) return outcome;
+      fs::remove_all(results_ / "out");
+    }
+    ADD_FAILURE() << "every run ended before signal " << signal;
+    return {};
+  }
+  Arguments convert() const {
+    return {"convert", "--model",  model_,
+            "--dtype", "float32",  "--max-shard-size",
+            "1MB",     "--output", (results_ / "out").string()};
+  }
+
+  const ScratchDirectory scratch_;
+  const std::string model_ = (scratch_ / "165m").string();
+  const fs::path results_ = scratch_ / "results";
+};
+
+// A second one may not cut the cleaning short.
+TEST_F(ConvertSignals, ThatCanBeHandledLeaveNothing) {
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
+    expect_refused(stopped_by(signal), 128 + signal, {"cancelled"});
+    EXPECT_TRUE(fs::is_empty(results_)) << signal;
+  }
+}
+
+TEST_F(ConvertSignals, WhatAKilledRunHasLeftIsRemovedByTheNext) {
+  EXPECT_EQ(stopped_by(SIGKILL).exit_code, -SIGKILL);
+  ASSERT_FALSE(fs::is_empty(results_));
+  const std::string left = fs::directory_iterator(results_)->path().filename().string();
+  const Outcome next = run(convert());
+  EXPECT_EQ(next.exit_code, 0) << next.err;
+  EXPECT_NE(next.err.find("removed what a killed process has left in "), std::string::npos) << next.err;
+  EXPECT_NE(next.err.find(left), std::string::npos) << next.err;
+  EXPECT_EQ(std::distance(fs::directory_iterator(results_), fs::directory_iterator()), 1);
+  EXPECT_TRUE(fs::exists(results_ / "out/config.json"));
+}
+
+// What has nothing to clean up ends as programs do.
+TEST(Signals, ThatNobodyWaitsForEndTheProgram) {
+  for (const int signal : {SIGTERM, SIGHUP}) {
+    Process process({"generate", "--prompt", "It was", "--max-tokens", "-1", "--ignore-eos"});
+    ASSERT_TRUE(process.wait_for_output(" "));
+    process.send_signal(signal);
+    EXPECT_EQ(process.finish().exit_code, -signal);
+  }
 }
 
 }  // namespace

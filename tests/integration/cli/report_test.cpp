@@ -145,6 +145,25 @@ TEST(Info, SumsUpHowWeightsAreStored) {
   EXPECT_EQ(info["weight_bytes"], bytes);
 }
 
+TEST(Info, TellsWhereTheWeightsLie) {
+  const json mapped = json_of(run({"info", "--model", bard(), "--json"})),
+             copied = json_of(run({"info", "--model", bard(), "--weights", "copy", "--json"}));
+  EXPECT_EQ(mapped["copied_bytes"], 0);
+  EXPECT_GT(mapped["mapped_bytes"], 16'900'000);
+  // Norms and gate biases, stored in bfloat16.
+  const std::int64_t widened = mapped["weight_bytes"].get<std::int64_t>() - mapped["mapped_bytes"].get<std::int64_t>();
+  EXPECT_EQ(mapped["repacked_bytes"], 2 * widened);
+  EXPECT_EQ(copied["mapped_bytes"], 0);
+  EXPECT_EQ(copied["copied_bytes"], mapped["weight_bytes"]);
+  EXPECT_EQ(copied["repacked_bytes"], mapped["repacked_bytes"]);
+  EXPECT_EQ(copied["memory_needed_bytes"], mapped["memory_needed_bytes"]);
+  EXPECT_GE(copied["huge_page_bytes"], 0);  // what the system grants
+  const Outcome text = run({"info", "--model", bard(), "--weights", "copy"});
+  EXPECT_NE(text.out.find("weights       16.3 MiB (mapped 0 bytes, copied 16.3 MiB, repacked "), std::string::npos)
+      << text.out;
+  EXPECT_NE(text.out.find("\nhuge pages    "), std::string::npos) << text.out;
+}
+
 TEST(Info, TellsTheResearchLayoutApart) {
   const json info = json_of(run({"info", "--json", "--model", bytes_mixed()}));
   EXPECT_EQ(info["layout"], "research");

@@ -160,6 +160,8 @@ INSTANTIATE_TEST_SUITE_P(
                     Misuse{{"perplexity", "--file", ""}, {"--file: expected a name"}},
                     Misuse{{"tokenize", "--tokenizer", "."}, {"tokenizer.json"}, 3},
                     Misuse{{"info", "--backend", "abacus"}, {"backend", "abacus"}},
+                    Misuse{{"generate", "--weights", "huge"}, {"--weights", "map, copy", "'huge'"}},
+                    Misuse{{"info", "--weights", ""}, {"--weights", "copy"}},
                     Misuse{{"info", "--state-dtype", "float16"}, {"--state-dtype", "float32, bfloat16", "'float16'"}},
                     Misuse{{"info", "--state-dtype", ""}, {"--state-dtype", "bfloat16"}},
                     Misuse{{"info", "--backend", "mlx", "--state-dtype", "bfloat16"}, {"mlx", "expected"}},

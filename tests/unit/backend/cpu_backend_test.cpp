@@ -6,10 +6,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 #include <limits>
 
-#include "tests/unit/backend/oracle.h"
+#include "tests/unit/backend/cpu_runner.h"
 #include "tests/unit/backend/tiny_model.h"
 #include "xlstm/base/random.h"
 #include "xlstm/kernels/cpu/dispatch.h"
@@ -17,101 +16,10 @@
 namespace xlstm::testing {
 namespace {
 
-using backend::Backend;
 using backend::DecodeRow;
 using backend::Logits;
 using backend::PrefillRow;
 using backend::State;
-using Tokens = std::vector<TokenId>;
-using Floats = std::vector<float>;
-
-// What float32 may differ from the truth by: logits absolutely; a state tensor by this times its largest value.
-constexpr double kLogitBound = 2e-4, kStateBound = 1e-4;
-
-Tokens random_tokens(std::size_t count, std::int64_t vocab, std::uint64_t seed) {
-  Tokens tokens(count);
-  for (std::size_t t = 0; t < count; ++t) {
-    tokens[t] = static_cast<TokenId>(uniform({seed, t}) * static_cast<double>(vocab));
-  }
-  return tokens;
-}
-
-/// One backend and what is asked of it, shortly.
-class Runner {
- public:
-  explicit Runner(std::shared_ptr<const model::Model> model, int threads = 1, DType state_dtype = DType::float32)
-      : backend_(backend::make_cpu_backend(std::move(model), {threads, state_dtype})) {}
-
-  std::unique_ptr<State> fresh() { return backend_->make_state(); }
-  std::size_t vocab() const { return static_cast<std::size_t>(backend_->model().config.vocab_size); }
-  Backend& backend() { return *backend_; }
-
-  Floats prefill(std::span<const TokenId> tokens, State& state, Logits wanted = Logits::all) {
-    Floats logits(wanted == Logits::none ? 0 : vocab() * (wanted == Logits::all ? tokens.size() : 1));
-    const PrefillRow row = {tokens, &state, wanted, logits};
-    backend_->prefill({&row, 1});
-    return logits;
-  }
-  Floats decode(TokenId token, State& state) {
-    Floats logits(vocab());
-    const DecodeRow row = {token, &state, logits};
-    backend_->decode({&row, 1});
-    return logits;
-  }
-  Floats slot(const State& state) const {
-    Floats values(static_cast<std::size_t>(backend_->model().state_spec.slot_size));
-    state.to_host(values);
-    return values;
-  }
-
- private:
-  std::unique_ptr<Backend> backend_;
-};
-
-bool same_bits(const Floats& a, const Floats& b) {
-  return a.size() == b.size() && (a.empty() || std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0);
-}
-
-/// The oracle's run over a stream: logits [T, V] and the state after every number of tokens.
-struct Truth {
-  std::vector<double> logits;
-  std::vector<OracleState> states;
-};
-
-Truth run_oracle(const model::Model& model, const Tokens& tokens) {
-  const Oracle oracle(model);
-  Truth truth = {{}, {oracle.fresh()}};
-  OracleState state = oracle.fresh();
-  for (const TokenId token : tokens) {
-    const std::vector<double> logits = oracle.step(token, state);
-    truth.logits.insert(truth.logits.end(), logits.begin(), logits.end());
-    truth.states.push_back(state);
-  }
-  return truth;
-}
-
-/// `logits` are those of positions [first, ...).
-void expect_logits(const Floats& logits, const Truth& truth, std::size_t first_value) {
-  ASSERT_LE(first_value + logits.size(), truth.logits.size());
-  for (std::size_t i = 0; i < logits.size(); ++i) {
-    const double expected = truth.logits[first_value + i];
-    ASSERT_TRUE(std::abs(logits[i] - expected) <= kLogitBound) << "logit " << i << " " << logits[i] << " " << expected;
-  }
-}
-
-void expect_state(const model::Model& model, const Floats& slot, const OracleState& expected) {
-  for (const config::StateTensor& tensor : model.state_spec.tensors) {
-    const auto first = static_cast<std::size_t>(tensor.offset), size = static_cast<std::size_t>(tensor.size);
-    double largest = 0;
-    for (std::size_t i = first; i < first + size; ++i) largest = std::max(largest, std::abs(expected[i]));
-    const bool is_m = tensor.name.ends_with(".m") || tensor.name.ends_with("mlstm_state.2");
-    const double bound = is_m ? kStateBound : kStateBound * largest;
-    for (std::size_t i = first; i < first + size; ++i) {
-      ASSERT_TRUE(std::abs(slot[i] - expected[i]) <= bound)
-          << tensor.name << "[" << i - first << "] " << slot[i] << " " << expected[i];
-    }
-  }
-}
 
 struct Case {
   TinySpec spec;
@@ -135,7 +43,7 @@ class CpuBackendBitsTest : public CpuBackendTest {};
 
 TEST_P(CpuBackendTest, DecodeEqualsTheOracleOnEveryCpuTarget) {
   const Tokens stream = tokens(40);
-  const Truth truth = run_oracle(*model_, stream);
+  const Truth truth = run_oracle(Oracle(*model_), stream);
   for (const std::string& target : kernels::cpu_targets()) {
     kernels::force_cpu_target(target);
     Runner cpu(model_);
@@ -150,7 +58,7 @@ TEST_P(CpuBackendTest, DecodeEqualsTheOracleOnEveryCpuTarget) {
 
 TEST_P(CpuBackendTest, PrefillEqualsTheOracleOnEveryCpuTargetAndForEveryChunkSize) {
   const Tokens stream = tokens(300);  // more than one segment
-  const Truth truth = run_oracle(*model_, stream);
+  const Truth truth = run_oracle(Oracle(*model_), stream);
   for (const std::string& target : kernels::cpu_targets()) {
     kernels::force_cpu_target(target);
     for (const std::int64_t chunk : {1, 2, 7, 16, 20, 64, 1000}) {
@@ -168,7 +76,7 @@ TEST_P(CpuBackendTest, PrefillEqualsTheOracleOnEveryCpuTargetAndForEveryChunkSiz
 
 TEST_P(CpuBackendTest, AnyCutIntoPrefillsAndDecodesEqualsTheOracle) {
   const Tokens stream = tokens(90);
-  const Truth truth = run_oracle(*model_, stream);
+  const Truth truth = run_oracle(Oracle(*model_), stream);
   for (const std::int64_t chunk : {5, 64}) {
     Runner cpu(with_chunk_size(*model_, chunk), 2);
     for (std::uint64_t seed = 0; seed < 12; ++seed) {

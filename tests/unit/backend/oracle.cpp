@@ -26,7 +26,7 @@ Vector wide(const TensorView& tensor) {
 
 const double* data_or_null(const Vector& v) { return v.empty() ? nullptr : v.data(); }
 
-Vector linear(const model::Linear& layer, const Vector& x) {
+Vector exact_linear(const model::Linear& layer, const Vector& x) {
   const Vector w = wide(layer.weight), bias = wide(layer.bias);
   Vector y(static_cast<std::size_t>(layer.out_dim()));
   reference::matvec(w.data(), layer.out_dim(), layer.in_dim(), x.data(), data_or_null(bias), y.data());
@@ -115,10 +115,17 @@ double* Oracle::tensor(std::size_t block, std::size_t index, OracleState& state)
   return state.data() + spec.tensors[spec.first_tensor[block] + index].offset;
 }
 
+Vector Oracle::linear(const model::Linear& layer, const Vector& x) const {
+  if (!rounding_) return exact_linear(layer, x);
+  Vector rounded = x;
+  rounding_(layer, rounded);
+  return exact_linear(layer, rounded);
+}
+
 void Oracle::run(const model::LargeBlock& b, std::size_t index, OracleState& state, Vector& x) const {
   const config::ModelConfig& c = model_.config;
   const Vector a = rms_norm(b.norm_mlstm, x, c.norm_eps);
-  Vector i = linear(b.igate, a), f = linear(b.fgate, a);
+  Vector i = exact_linear(b.igate, a), f = exact_linear(b.fgate, a);
   soft_cap(i, c.gate_soft_cap);
   soft_cap(f, c.gate_soft_cap);
   const auto dims = reference::scaled_queries<double>(c.qk_head_dim(), c.v_head_dim(), c.mlstm_eps);
@@ -146,7 +153,7 @@ void Oracle::run(const model::ResearchMlstmBlock& b, std::size_t index, OracleSt
   qkv.insert(qkv.end(), k.begin(), k.end());
   qkv.insert(qkv.end(), v.begin(), v.end());
   const auto dims = reference::scaled_keys<double>(c.qk_head_dim(), c.v_head_dim(), c.mlstm_eps);
-  const Vector h = mlstm_heads(dims, c.num_heads, q, k, v, linear(b.igate, qkv), linear(b.fgate, qkv),
+  const Vector h = mlstm_heads(dims, c.num_heads, q, k, v, exact_linear(b.igate, qkv), exact_linear(b.fgate, qkv),
                                tensor(index, 0, state), tensor(index, 1, state), tensor(index, 2, state));
   Vector r = group_norm(b.outnorm, h, c.num_heads, c.norm_eps);
   for (std::size_t j = 0; j < r.size(); ++j) r[j] = (r[j] + b.learnable_skip[j] * conv[j]) * reference::silu(z[j]);

@@ -1,15 +1,19 @@
 #include "xlstm/checkpoint/new_directory.h"
 
 #include <gtest/gtest.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <string>
+#include <vector>
 
 #include "xlstm/base/error.h"
+#include "xlstm/base/log.h"
 
 namespace xlstm::checkpoint {
 namespace {
@@ -101,6 +105,61 @@ TEST_F(NewDirectoryTest, WhereNoneCanBeMadeIsAClearError) {
   put(root_ / "file");
   expect_refused(root_ / "no/such", ErrorCode::not_found, "No such file");
   expect_refused(root_ / "file/out", ErrorCode::not_found, "Not a directory");
+}
+
+/// The temporary directory of a process that was killed while it filled it.
+fs::path left_by_a_killed_process(const fs::path& path) {
+  int ready[2];
+  EXPECT_EQ(::pipe(ready), 0);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    const NewDirectory directory(path);
+    std::ofstream(directory.temporary() / "file") << "text";
+    const std::string name = directory.temporary().string();
+    if (::write(ready[1], name.data(), name.size()) > 0) ::raise(SIGKILL);
+    ::_exit(1);
+  }
+  std::string name(4096, '\0');
+  const ssize_t length = ::read(ready[0], name.data(), name.size());
+  ::close(ready[0]);
+  ::close(ready[1]);
+  int status = 0;
+  EXPECT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_TRUE(WIFSIGNALED(status));
+  name.resize(length > 0 ? static_cast<std::size_t>(length) : 0);
+  return name;
+}
+
+TEST_F(NewDirectoryTest, WhatAKilledProcessHasLeftIsRemovedByTheNext) {
+  const fs::path left = left_by_a_killed_process(root_ / "out"), of_another = left_by_a_killed_process(root_ / "out2");
+  ASSERT_TRUE(fs::exists(left / "file"));
+  std::vector<std::string> notes;
+  set_log_sink([&](LogLevel level, const std::string& note) {
+    if (level == LogLevel::warning) notes.push_back(note);
+  });
+  { const NewDirectory directory(root_ / "out"); }
+  set_log_sink({});
+  EXPECT_FALSE(fs::exists(left));
+  EXPECT_TRUE(fs::exists(of_another / "file"));
+  EXPECT_EQ(notes, std::vector<std::string>{"removed what a killed process has left in " + left.string()});
+}
+
+TEST_F(NewDirectoryTest, WhatIsInUseOrIsNoNameOfOursStays) {
+  const NewDirectory ours(root_ / "out");
+  const std::string dead = "999999999";  // no process has such a number
+  const fs::path names[] = {
+      "out",           ".out." + dead + ".0.tmp.kept", ".out." + dead + ".tmp", ".out.x.0.tmp", ".out.0.0.tmp",
+      ".out.-7.0.tmp", ".out.5." + dead + ".0.tmp",    "out." + dead + ".0.tmp"};
+  for (const fs::path& name : names) fs::create_directory(root_ / name);
+  put(root_ / (".out." + dead + ".1.tmp"));  // a file
+  fs::create_directory_symlink(root_ / "out", root_ / (".out." + dead + ".2.tmp"));
+  const fs::path locked = root_ / (".out." + dead + ".3.tmp");
+  fs::create_directory(locked);
+  DirectoryLock lock;  // as a process of another machine has it
+  ASSERT_TRUE(lock.take(locked));
+  const std::size_t before = count();
+  { const NewDirectory other(root_ / "out"); }
+  EXPECT_EQ(count(), before);
 }
 
 // Somebody else may put files there while ours are being written.

@@ -124,6 +124,7 @@ TEST(OpenDirectory, NeedsADirectory) {
 
 // A tensor of every float type with one bad element, at every place that the blocked search treats differently.
 TEST(CheckFinite, FindsOneBadElementAnywhere) {
+  ThreadPool pool(2);
   constexpr std::int64_t kSize = 3 * 4096 + 5;
   for (const DType dtype : {DType::float32, DType::float16, DType::bfloat16}) {
     for (const std::int64_t bad : {std::int64_t{0}, std::int64_t{4095}, std::int64_t{4096}, kSize - 1}) {
@@ -135,7 +136,7 @@ TEST(CheckFinite, FindsOneBadElementAnywhere) {
         Checkpoint checkpoint;
         checkpoint.tensors["w"] = {"w", dtype, {kSize}, stored.data(), "file"};
         try {
-          check_finite(checkpoint);
+          check_finite(checkpoint, pool);
           ADD_FAILURE() << dtype_name(dtype) << ' ' << bad << ' ' << value;
         } catch (const Error& error) {
           const std::string expected = std::string("[file] tensor \"w\": expected finite weights but got ") +
@@ -143,6 +144,27 @@ TEST(CheckFinite, FindsOneBadElementAnywhere) {
           EXPECT_EQ(error.what(), expected);
         }
       }
+    }
+  }
+}
+
+// Many pieces and threads, a bad element in several: the first by name, then by place, is told.
+TEST(CheckFinite, TellsTheFirstBadElementWhoeverFindsIt) {
+  constexpr std::int64_t kSize = 5'000'000;
+  std::vector<float> good(kSize, 1), bad(kSize, 1);
+  bad[3'000'001] = bad[3'000'002] = bad[4'999'999] = INFINITY;
+  const auto view = [](const char* name, const std::vector<float>& values) {
+    return TensorView{name, DType::float32, {5, kSize / 5}, reinterpret_cast<const std::byte*>(values.data()), "file"};
+  };
+  Checkpoint checkpoint;
+  checkpoint.tensors = {{"a", view("a", good)}, {"b", view("b", bad)}, {"c", view("c", bad)}};
+  ThreadPool pool(3);
+  for (int attempt = 0; attempt < 20; ++attempt) {
+    try {
+      check_finite(checkpoint, pool);
+      ADD_FAILURE() << "no error";
+    } catch (const Error& error) {
+      EXPECT_STREQ(error.what(), "[file] tensor \"b\": expected finite weights but got infinity at [3, 1]");
     }
   }
 }
@@ -158,7 +180,8 @@ TEST(CheckFinite, AcceptsTheLargestNumbersOfEachType) {
                                    view(DType::float32, float32.data()), view(DType::int32, float32.data())}) {
     Checkpoint checkpoint;
     checkpoint.tensors["w"] = tensor;
-    EXPECT_NO_THROW(check_finite(checkpoint)) << dtype_name(tensor.dtype);
+    ThreadPool pool(1);
+    EXPECT_NO_THROW(check_finite(checkpoint, pool)) << dtype_name(tensor.dtype);
   }
 }
 

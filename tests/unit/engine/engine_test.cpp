@@ -79,6 +79,24 @@ TEST_F(EngineTest, TheEmbeddedModelIsTheOneInTheDirectory) {
   EXPECT_THAT(engine_->config_stop_ids(), ElementsAre(0));
 }
 
+TEST_F(EngineTest, CopiedWeightsGiveTheBitsOfMappedOnes) {
+  for (const fs::path& model :
+       {kSource / "models/bard-8m", kSource / "tests/data/bytes-mixed-1.5m",
+        kSource / "tests/fuzz/corpus/good/wide_int4", kSource / "tests/fuzz/corpus/good/huggingface_misaligned"}) {
+    LoadOptions options = from(model);
+    const auto mapped = Engine::load(options);
+    options.copy_weights = options.check_weights = true;
+    const auto copied = Engine::load(options);
+    EXPECT_EQ(copied->model().copied_bytes, mapped->model().weight_bytes) << model;
+    EXPECT_EQ(copied->model().mapped_bytes, 0u) << model;
+    EXPECT_EQ(copied->model_hash(), mapped->model_hash()) << model;
+    Session one = mapped->new_session(), other = copied->new_session();
+    const std::vector<TokenId> prompt = {0, 3, 5, 7, 1, 2, 6, 4};
+    EXPECT_EQ(copied->all_logits(other, prompt), mapped->all_logits(one, prompt)) << model;
+    EXPECT_EQ(copied->step(other, 5), mapped->step(one, 5)) << model;
+  }
+}
+
 TEST_F(EngineTest, LoadingReportsProgressFromNothingToAll) {
   std::vector<double> fractions;
   LoadOptions options;

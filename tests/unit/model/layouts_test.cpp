@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <filesystem>
 #include <map>
 #include <string>
@@ -222,6 +223,34 @@ TEST(Layouts, MatricesAndFloat32VectorsAreUsedInPlace) {
   const auto fused = load("huggingface_fused");
   const auto& block = std::get<LargeBlock>(fused->blocks[0]);
   EXPECT_EQ(block.k.weight.data - block.q.weight.data, static_cast<std::ptrdiff_t>(block.q.weight.nbytes()));
+}
+
+// Every stored byte is used where it lies, lies in memory of its own, or was made into float32 values; all is counted.
+TEST(Layouts, WhereWeightsLieIsCounted) {
+  const auto count = [](const std::string& name, bool copy) {
+    const auto files = checkpoint::open_directory(kGood / name);
+    checkpoint::Checkpoint checkpoint = checkpoint::read_checkpoint(*files);
+    ThreadPool pool(1);
+    if (copy) checkpoint::copy_weights(checkpoint, *files, pool);
+    const auto model = build_model(checkpoint);
+    return std::array{model->weight_bytes, model->mapped_bytes, model->copied_bytes, model->repacked_bytes};
+  };
+  for (const std::string name : {"huggingface_single", "huggingface_bfloat16", "huggingface_misaligned",
+                                 "research_bfloat16", "research_cuda_float16", "wide_int4"}) {
+    const auto [bytes, mapped, copied, repacked] = count(name, false);
+    const auto [same_bytes, none_mapped, all_copied, same_repacked] = count(name, true);
+    EXPECT_EQ(same_bytes, bytes) << name;
+    EXPECT_EQ(none_mapped, 0u) << name;
+    EXPECT_EQ(all_copied, bytes) << name;
+    EXPECT_EQ(same_repacked, repacked) << name;
+    EXPECT_EQ(copied, name == "huggingface_misaligned" ? bytes : 0) << name;
+    // What is 16 bits wide in the file takes twice as much as float32.
+    if (name.ends_with("float16")) {
+      EXPECT_EQ(repacked, 2 * (bytes - mapped)) << name;
+    }
+  }
+  EXPECT_EQ(count("huggingface_single", false)[3], 0u);
+  EXPECT_GT(count("huggingface_bfloat16", false)[3], 0u);
 }
 
 TEST(Layouts, ALayerIsQuantisedIfItHasScalesAndThenAsTheConfigSays) {

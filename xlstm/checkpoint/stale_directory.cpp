@@ -1,0 +1,51 @@
+#include "xlstm/checkpoint/stale_directory.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <system_error>
+
+#include "xlstm/base/log.h"
+#include "xlstm/checkpoint/refuse.h"
+#include "xlstm/checkpoint/temporary_name.h"
+
+namespace xlstm::checkpoint {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Another machine, or another container, may share the directory: then the number says nothing, but the lock does.
+bool may_be_running(pid_t process) { return ::kill(process, 0) == 0 || errno != ESRCH; }
+
+void remove_stale(const fs::path& directory) {
+  std::error_code error;
+  fs::remove_all(directory, error);
+  const std::string what = "what a killed process has left in " + directory.string();
+  log(LogLevel::warning,
+      one_line(error ? "could not remove " + what + ": " + error.message() : "removed " + what, 1000));
+}
+
+}  // namespace
+
+DirectoryLock::~DirectoryLock() {
+  if (fd_ >= 0) ::close(fd_);
+}
+
+bool DirectoryLock::take(const fs::path& directory) noexcept {
+  fd_ = ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  return fd_ >= 0 && ::flock(fd_, LOCK_EX | LOCK_NB) == 0;
+}
+
+void remove_stale_directories(const fs::path& path) {
+  std::error_code error;
+  for (fs::directory_iterator entry(directory_of(path), error), end; !error && entry != end; entry.increment(error)) {
+    const auto process = process_of_temporary_name(entry->path(), path);
+    DirectoryLock lock;
+    if (process && !may_be_running(*process) && lock.take(entry->path())) remove_stale(entry->path());
+  }
+}
+
+}  // namespace xlstm::checkpoint
