@@ -37,6 +37,7 @@ BenchRow subject_row(engine::Engine& engine) {
           {"parameters", engine.model().num_parameters},
           {"dtype", engine.model().weight_kinds.front().name()},
           {"activation_dtype", engine.backend().activation_dtype()},
+          {"batch_invariant", engine.backend().batch_invariant()},
           {"state_dtype", dtype_name(engine.backend().state_dtype())},
           {"backend", engine.backend().name()},
           {"threads", engine.backend().num_threads()},
@@ -114,9 +115,9 @@ std::string run_text(engine::Engine& engine, const engine::BenchOptions& options
   line("model", fmt::format("{}, {} parameters, {} (activations {}, state {})", engine.source(),
                             human_count(engine.model().num_parameters), engine.model().weight_kinds.front().name(),
                             engine.backend().activation_dtype(), dtype_name(engine.backend().state_dtype())));
-  line("run", fmt::format("backend {}, {} threads, {}, batch {}, median of {}", engine.backend().name(),
+  line("run", fmt::format("backend {}, {} threads, {}, batch {}{}, median of {}", engine.backend().name(),
                           engine.backend().num_threads(), engine::describe_machine().cpu_target, options.batch,
-                          options.repeats));
+                          engine.backend().batch_invariant() ? "" : " (not invariant)", options.repeats));
   line("prefill", fmt::format("{} ({} tokens; first token after {:.3f} s; {:.2f} of the FMA peak)",
                               median_and_best(result.prefill_tokens_per_second), options.prompt_tokens,
                               result.time_to_first_token_seconds, result.prefill_flops_fraction.median));

@@ -71,6 +71,10 @@ void add_model_flags(CLI::App& verb, ModelFlags& flags) {
       ->check(one_of({"float32", "bfloat16"}))
       ->group("Model")
       ->capture_default_str();
+  verb.add_flag(
+          "--batch-invariant,!--no-batch-invariant", flags.batch_invariant,
+          "A sequence has the same bits in every batch (default); without it large batches are faster (backend cpu)")
+      ->group("Model");
   verb.add_option("--weights", flags.weights,
                   "Use them where they lie in the mapped file, or copy them into memory of huge pages first")
       ->type_name("map|copy")
@@ -87,6 +91,7 @@ engine::LoadOptions load_options(const ModelFlags& flags) {
   options.backend = flags.backend;
   options.num_threads = flags.num_threads;
   if (!flags.activation_dtype.empty()) options.activation_dtype = dtype_from_name(flags.activation_dtype);
+  options.batch_invariant = flags.batch_invariant;
   options.state_dtype = dtype_from_name(flags.state_dtype);
   options.copy_weights = flags.weights == "copy";
   options.check_weights = flags.check_weights;

@@ -15,6 +15,7 @@ struct ModelFlags {
   std::string model;  // empty: the embedded model
   std::string backend = "cpu";
   int num_threads = 0;
+  bool batch_invariant = true;
   std::string activation_dtype;  // empty: by the weights
   std::string state_dtype = "float32";
   std::string weights = "map";

@@ -85,7 +85,8 @@ ordered_json describe_runtime(engine::Engine& engine, int threads_asked) {
   const engine::Machine machine = engine::describe_machine();
   ordered_json runtime = {{"backend", engine.backend().name()},
                           {"backends", backend::backend_names()},
-                          {"activation_dtype", engine.backend().activation_dtype()}};
+                          {"activation_dtype", engine.backend().activation_dtype()},
+                          {"batch_invariant", engine.backend().batch_invariant()}};
   runtime.update(describe_machine(machine, engine.backend().num_threads(), threads_asked));
   runtime.update({{"mlx_version", machine.mlx_version.empty() ? ordered_json() : ordered_json(machine.mlx_version)},
                   {"version", version()},

@@ -49,10 +49,12 @@ struct Options {
   int num_threads = 0;                         // 0: the cores this process may use
   DType state_dtype = DType::float32;          // of matrix memories (C of mLSTM layers): float32 or bfloat16
   std::optional<DType> activation_dtype = {};  // backend/activation_dtype.h has what none means
+  bool batch_invariant =
+      true;  // false: a large batch may take faster products, in which a row's bits depend on its size
 };
 
 /// Runs one model. Rows of one call are independent: a row's logits and state have the same bits whatever else is
-/// in the call (CPU; MLX within rounding).
+/// in the call (batch_invariant(); others within rounding).
 /// Thread safety: one thread at a time, and for MLX backends always the thread that made it (streams belong to
 /// threads). Errors: invalid_argument for an id outside [0, V), an empty row or a wrong span; checked before any state
 /// changes.
@@ -64,6 +66,7 @@ class Backend {
   virtual int num_threads() const noexcept = 0;
   /// What activations are rounded to before products (activation_dtype_name).
   virtual std::string activation_dtype() const { return "float32"; }
+  virtual bool batch_invariant() const noexcept { return true; }
   /// Bytes of weights that it keeps once more, in another form.
   virtual std::size_t repacked_bytes() const noexcept { return 0; }
   /// What its states keep matrix memories in; the rest of a state and all arithmetic are float32. A narrower C is

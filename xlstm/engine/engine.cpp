@@ -87,7 +87,8 @@ void Engine::start_backend(const LoadOptions& options) {
   require_memory(model_->state_spec.nbytes(options.state_dtype), source_, "the state of one sequence");
   backend_options_ = {.num_threads = options.num_threads,
                       .state_dtype = options.state_dtype,
-                      .activation_dtype = options.activation_dtype};
+                      .activation_dtype = options.activation_dtype,
+                      .batch_invariant = options.batch_invariant};
   backend_ = backend::make_backend(options.backend, model_, backend_options_);
   report(options, 1);
 }

@@ -27,6 +27,7 @@ struct LoadOptions {
   std::string backend = "cpu";
   int num_threads = 0;                    // 0: the cores this process may use
   std::optional<DType> activation_dtype;  // backend/activation_dtype.h
+  bool batch_invariant = true;            // backend.h
   DType state_dtype = DType::float32;     // of C in mLSTM layers: float32 or bfloat16 (docs/state_dtype.md)
   bool copy_weights = false;              // into memory of huge pages; else used where they lie in the mapped file
   bool check_weights = false;

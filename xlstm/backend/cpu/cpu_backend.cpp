@@ -60,6 +60,7 @@ class CpuBackend final : public Backend {
   CpuBackend(std::shared_ptr<const model::Model> model, const Options& options)
       : model_(std::move(model)),
         activation_dtype_(options.activation_dtype),
+        batch_invariant_(options.batch_invariant),
         layout_(std::make_shared<const SlotLayout>(model_->state_spec, options.state_dtype)),
         pool_(options.num_threads) {
     check_activation_dtype(*model_, activation_dtype_);
@@ -70,6 +71,7 @@ class CpuBackend final : public Backend {
   const model::Model& model() const noexcept override { return *model_; }
   int num_threads() const noexcept override { return pool_.num_threads(); }
   std::string activation_dtype() const override { return activation_dtype_name(*model_, activation_dtype_); }
+  bool batch_invariant() const noexcept override { return batch_invariant_; }
   DType state_dtype() const noexcept override { return layout_->state_dtype(); }
   std::size_t prefill_segment() const noexcept override { return kSegment; }
   std::unique_ptr<State> make_state() override { return std::make_unique<CpuState>(layout_); }
@@ -79,7 +81,7 @@ class CpuBackend final : public Backend {
   void decode(std::span<const DecodeRow> rows) override;
 
  private:
-  Pass pass() { return {*model_, pool_, workspace_, activation_dtype_, profile_}; }
+  Pass pass() { return {*model_, pool_, workspace_, activation_dtype_, batch_invariant_, profile_}; }
   void start_profile() const noexcept {
     if (profile_ != nullptr) profile_->start();
   }
@@ -93,6 +95,7 @@ class CpuBackend final : public Backend {
 
   std::shared_ptr<const model::Model> model_;
   std::optional<DType> activation_dtype_;
+  bool batch_invariant_;
   std::shared_ptr<const SlotLayout> layout_;  // of every state
   ThreadPool pool_;
   Workspace workspace_;  // of one block

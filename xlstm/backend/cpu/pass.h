@@ -16,6 +16,7 @@ struct Pass {
   ThreadPool& pool;
   Workspace& workspace;
   std::optional<DType> activation_dtype;  // as asked for (backend/activation_dtype.h)
+  bool batch_invariant = true;
   Profile* profile = nullptr;
 
   /// What was done since the last lap was `op`; a test of a pointer when nobody asks.

@@ -5,6 +5,7 @@
 
 #include "xlstm/backend/cpu/activations.h"
 #include "xlstm/backend/cpu/matrix_view.h"
+#include "xlstm/backend/cpu/wide_batch.h"
 #include "xlstm/kernels/cpu/amx_gemm.h"
 #include "xlstm/kernels/cpu/bf16_gemm.h"
 #include "xlstm/kernels/cpu/dispatch.h"
@@ -19,7 +20,6 @@ namespace {
 
 using Kind = ActivationForm::Kind;
 
-constexpr std::int64_t kMaxProjections = 8;
 // Weights one claimed chunk reads: small enough to share out evenly, large enough that claiming it does not show
 // KiB: 4 % slower from memory).
 constexpr std::int64_t kMaxChunkBytes = 512 * 1024;
@@ -207,9 +207,7 @@ std::int64_t panel_groups(std::int64_t row_blocks, std::int64_t panels, int num_
   return best;
 }
 
-}  // namespace
-
-void project(const Pass& pass, const float* x, std::int64_t batch, std::span<const Projection> projections) {
+void project_vectors(const Pass& pass, const float* x, std::int64_t batch, std::span<const Projection> projections) {
   const std::int64_t cols = projections.front().linear->in_dim();
   Activations input(pass, x, cols, batch, cols);
   for (const Projection& p : projections) {
@@ -232,6 +230,22 @@ void project(const Pass& pass, const float* x, std::int64_t batch, std::span<con
     }
     if (begin < end) run_rows(pass, p, input, batch, {begin, end, half}, sums[i]);
   });
+}
+
+}  // namespace
+
+void project(const Pass& pass, const float* x, std::int64_t batch, std::span<const Projection> projections) {
+  const std::int64_t through_panels = pass.batch_invariant ? 0 : panel_rows(pass, batch, projections);
+  if (through_panels > 0) project_through_panels(pass, x, through_panels, projections);
+  if (through_panels == batch) return;
+  std::array<Projection, kMaxProjections> rest;
+  std::copy(projections.begin(), projections.end(), rest.begin());
+  for (Projection& p : rest) {
+    p.y += through_panels * p.y_stride;
+    if (p.gate_y != nullptr) p.gate_y += through_panels * p.y_stride;
+  }
+  x += through_panels * projections.front().linear->in_dim();
+  project_vectors(pass, x, batch - through_panels, std::span(rest).first(projections.size()));
 }
 
 void project_panels(const Pass& pass, const float* x, std::int64_t x_stride, std::int64_t panels,

@@ -22,6 +22,8 @@ struct Projection {
   bool exact = false;  // float32 activations whatever the run uses: the mLSTM gates, whose errors are exponentiated
 };
 
+inline constexpr std::size_t kMaxProjections = 8;  // of one call
+
 /// All projections of the same x [batch, in_dim], in one parallel region.
 void project(const Pass& pass, const float* x, std::int64_t batch, std::span<const Projection> projections);
 

@@ -21,6 +21,7 @@ class MlxCpuBackend : public Backend {
   const model::Model& model() const noexcept override { return cpu_->model(); }
   int num_threads() const noexcept override { return cpu_->num_threads(); }
   std::string activation_dtype() const override { return cpu_->activation_dtype(); }
+  bool batch_invariant() const noexcept override { return cpu_->batch_invariant(); }
   DType state_dtype() const noexcept override { return cpu_->state_dtype(); }
   std::unique_ptr<State> make_state() override { return cpu_->make_state(); }
   std::size_t prefill_segment() const noexcept override { return cpu_->prefill_segment(); }

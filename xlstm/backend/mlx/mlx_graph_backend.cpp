@@ -56,6 +56,7 @@ class MlxBackend : public Backend {
   std::string_view name() const noexcept override { return "mlx"; }
   const model::Model& model() const noexcept override { return *model_; }
   int num_threads() const noexcept override { return num_threads_; }
+  bool batch_invariant() const noexcept override { return false; }
   std::size_t repacked_bytes() const noexcept override { return network_.weight_bytes(); }
   std::unique_ptr<State> make_state() override { return std::make_unique<MlxState>(model_); }
   std::size_t prefill_segment() const noexcept override { return static_cast<std::size_t>(model_->config.chunk_size); }
