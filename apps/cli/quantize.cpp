@@ -24,6 +24,7 @@ struct Options {
   CheckpointFlags checkpoint;
   int bits = 4;
   std::int64_t group_size = 64;
+  std::string scales = "search";
   std::string keep = "gates";
   std::string scale_dtype = "bfloat16";
 };
@@ -84,6 +85,7 @@ int run(const Options& options) {
   quantize::QuantizeOptions quantize;
   quantize.output = options.checkpoint.output;
   quantize.format = {options.bits, options.group_size};
+  quantize.scales = options.scales == "mlx" ? quantize::Scales::mlx : quantize::Scales::search;
   quantize.scale_dtype = dtype_from_name(options.scale_dtype);
   quantize.max_shard_bytes = parse_bytes(options.checkpoint.max_shard_size, "--max-shard-size");
   read_keep(options.keep, quantize);
@@ -117,6 +119,12 @@ void add_quantize(CLI::App& program, Action& action) {
   verb.add_option("--group-size", options->group_size, "Neighbouring weights that share a scale and a bias")
       ->type_name("32|64|128")
       ->check(one_of({"32", "64", "128"}))
+      ->capture_default_str();
+  verb.add_option("--scales", options->scales,
+                  "How scales and biases are found: those that fit the weights best, or as mx::quantize does it, bit "
+                  "for bit")
+      ->type_name("search|mlx")
+      ->check(one_of({"search", "mlx"}))
       ->capture_default_str();
   verb.add_option("--keep", options->keep,
                   "What stays as it is: head, embeddings, gates, separated by commas; gates always do")

@@ -57,7 +57,7 @@ QuantizeReport quantize(const checkpoint::FileSource& files, const QuantizeOptio
     const TensorView& tensor = source.checkpoint.tensors.at(name);
     std::string reason = reason_to_keep(source, tensor, options);
     if (reason.empty()) {
-      rewrites.push_back({name, {tensor, std::nullopt}, options.scale_dtype, options.format});
+      rewrites.push_back({name, {tensor, std::nullopt}, options.scale_dtype, options.format, options.scales});
     } else {
       rewrites.push_back({name, {tensor, std::nullopt}, tensor.dtype, std::nullopt});
       kept.push_back({name, std::move(reason)});

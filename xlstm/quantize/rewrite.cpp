@@ -16,6 +16,8 @@ namespace {
 
 // A thread's share of a tensor at a time: large enough for the disk, small beside any memory.
 constexpr std::int64_t kChunkElements = std::int64_t{1} << 19;
+// Where arithmetic and not the disk is what takes time, small matrices are to be shared out as well.
+constexpr std::int64_t kSearchedElements = std::int64_t{1} << 15;
 
 // What goes wrong on the pool's threads is thrown on the caller's.
 class FirstError {
@@ -101,7 +103,9 @@ class Writer {
       outputs.push_back({shard.index.at(output.name), bytes_per_unit(rewrite, output)});
     }
     const std::int64_t units = rewrite.size() / rewrite.unit();
-    const std::int64_t step = std::max<std::int64_t>(1, kChunkElements / rewrite.unit());
+    const bool searched = rewrite.format && rewrite.scales == Scales::search;
+    const std::int64_t step =
+        std::max<std::int64_t>(1, (searched ? kSearchedElements : kChunkElements) / rewrite.unit());
     FirstError error;
     pool_.parallel_for((units + step - 1) / step, [&](std::int64_t i) {
       error.guard([&] {

@@ -15,11 +15,13 @@ namespace {
 namespace fs = std::filesystem;
 using quantize::QuantizeOptions;
 using quantize::QuantizeReport;
+using quantize::Scales;
 
 class QuantizeTest : public ScratchTest {
  protected:
-  fs::path quantise(const fs::path& from, QuantizeOptions options = {}) {
+  fs::path quantise(const fs::path& from, QuantizeOptions options = {}, Scales scales = Scales::mlx) {
     options.output = fresh();
+    options.scales = scales;
     report_ = quantize::quantize(*checkpoint::open_directory(from), options);
     return options.output;
   }
@@ -79,6 +81,52 @@ TEST_F(QuantizeTest, MatricesHaveTheOraclesBitsAndAllElseStaysAsItIs) {
       EXPECT_TRUE(after.copied.empty()) << "a tensor is not aligned in its file";
     }
   }
+}
+
+// Sum of squares of what `to` misses of the weights `from`, for each quantised matrix.
+std::map<std::string, double> squared_errors(const fs::path& from, const fs::path& to) {
+  const auto before = read(from), after = read(to);
+  std::map<std::string, double> errors;
+  for (const auto& [name, tensor] : before.tensors) {
+    const std::string module = name.substr(0, name.rfind('.'));
+    if (!name.ends_with(".weight") || !after.tensors.contains(module + ".scales")) continue;
+    const TensorView& words = after.tensors.at(name);
+    const std::vector<float> w = values(tensor);
+    const std::int64_t cols = tensor.shape[1];
+    const int bits = static_cast<int>(words.shape[1] * 32 / cols);
+    const TensorView &scales = after.tensors.at(module + ".scales"), &biases = after.tensors.at(module + ".biases");
+    const kernels::MatrixView view = {words.dtype,
+                                      words.data,
+                                      tensor.shape[0],
+                                      cols,
+                                      {bits, cols / scales.shape[1], scales.dtype, scales.data, biases.data}};
+    double& sum = errors[name];
+    for (std::int64_t i = 0; i < std::ssize(w); ++i) {
+      const double miss = static_cast<double>(w[static_cast<std::size_t>(i)]) -
+                          kernels::reference::affine_value(view, i / cols, i % cols);
+      sum += miss * miss;
+    }
+  }
+  return errors;
+}
+
+TEST_F(QuantizeTest, SearchedScalesAreNearerInEveryMatrix) {
+  for (const fs::path& from : {bard(), bytes_mixed(), good("wide")}) {
+    for (const int bits : {4, 8}) {
+      const std::int64_t group = from == good("wide") ? 32 : 64;
+      const auto mlx = squared_errors(from, quantise(from, {{}, {bits, group}}));
+      const auto searched = squared_errors(from, quantise(from, {{}, {bits, group}}, Scales::search));
+      ASSERT_EQ(searched.size(), mlx.size());
+      for (const auto& [name, error] : searched) {
+        EXPECT_LT(error, (bits == 4 ? 0.9 : 0.7) * mlx.at(name)) << name << ", " << bits << " bits";
+      }
+    }
+  }
+}
+
+TEST_F(QuantizeTest, TheSameSearchGivesTheSameFile) {
+  const auto search = [&] { return contents(quantise(bytes_mixed(), {}, Scales::search)); };
+  EXPECT_EQ(differences(search(), search()), std::set<std::string>{});
 }
 
 TEST_F(QuantizeTest, WhatStaysIsListedWithItsReason) {
