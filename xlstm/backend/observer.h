@@ -1,4 +1,4 @@
-// What flows through a network while it runs, for those who measure it.
+// The residual stream while a network runs, for those who measure it.
 #pragma once
 
 #include <cstddef>
@@ -14,10 +14,7 @@ class Observer {
  public:
   virtual ~Observer() = default;
   /// x [rows, D]: the residual stream, behind the embedding (depth 0) or behind block depth - 1.
-  virtual void on_stream(std::size_t /*depth*/, std::span<const float> /*x*/) {}
-  /// x [rows, layer.cols()]: what the layer multiplies, before it is rounded to an activation dtype. Once a layer and
-  /// pass, in pieces when there are many rows; the head alone where logits are wanted.
-  virtual void on_input(const model::Matrix& /*layer*/, std::span<const float> /*x*/) {}
+  virtual void on_stream(std::size_t depth, std::span<const float> x) = 0;
 };
 
 /// A backend is observed as long as this lives. Errors: unsupported.

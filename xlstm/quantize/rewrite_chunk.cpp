@@ -106,18 +106,6 @@ void narrow_parameters(const Rewrite& rewrite, std::int64_t begin, std::span<con
   kernels::narrow(rewrite.dtype, values.data(), std::ssize(values), to);
 }
 
-// Groups of a block that begins at element `at`.
-void search(const Rewrite& rewrite, std::int64_t at, std::span<const float> values, std::uint32_t* words, float* scales,
-            float* biases) {
-  const auto [bits, group_size] = *rewrite.format;
-  const std::int64_t cols = rewrite.source.cols();
-  for (std::int64_t i = 0; i < std::ssize(values); i += group_size) {
-    const float* importance = rewrite.importance.empty() ? nullptr : &rewrite.importance[(at + i) % cols];
-    kernels::affine_search(&values[i], importance, group_size, bits, rewrite.dtype, words + i * bits / 32,
-                           scales + i / group_size, biases + i / group_size);
-  }
-}
-
 void quantize(const Rewrite& rewrite, std::int64_t begin, std::int64_t count, Chunk& chunk) {
   const auto [bits, group_size] = *rewrite.format;
   float values[kBlock], scales[kBlock / 32], biases[kBlock / 32];
@@ -130,7 +118,7 @@ void quantize(const Rewrite& rewrite, std::int64_t begin, std::int64_t count, Ch
     require_within(rewrite, DType::float32, at, all);
     auto* const to = reinterpret_cast<std::uint32_t*>(words);
     if (rewrite.scales == Scales::search) {
-      search(rewrite, at, all, to, scales, biases);
+      kernels::affine_search(values, size, bits, group_size, rewrite.dtype, to, scales, biases);
     } else {
       kernels::affine_quantize(values, size, bits, group_size, to, scales, biases);
     }

@@ -4,7 +4,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
-#include <span>
 #include <string>
 #include <vector>
 
@@ -24,7 +23,6 @@ struct Rewrite {
   DType dtype;                                 // to be written: of the tensor, or of scales and biases
   std::optional<config::AffineFormat> format;  // to be quantised; `name` is then "<module>.weight"
   Scales scales = Scales::mlx;
-  std::span<const float> importance = {};  // of a column, for the search; none: all the same
 
   Shape shape() const;
   std::int64_t size() const { return shape_size(shape()); }

@@ -26,11 +26,10 @@ struct Found {
   bool operator==(const Found&) const = default;
 };
 
-Found search(const std::vector<float>& w, int bits, DType dtype, const std::vector<float>& importance = {}) {
+Found search(const std::vector<float>& w, int bits, DType dtype) {
   const auto size = static_cast<std::int64_t>(w.size());
   Found found = {std::vector<std::uint32_t>(w.size() * static_cast<std::size_t>(bits) / 32, 0xdeadbeef)};
-  kernels::affine_search(w.data(), importance.empty() ? nullptr : importance.data(), size, bits, dtype,
-                         found.words.data(), &found.scale, &found.bias);
+  kernels::affine_search(w.data(), size, bits, size, dtype, found.words.data(), &found.scale, &found.bias);
   return found;
 }
 
@@ -47,8 +46,7 @@ Found by_mlx(const std::vector<float>& w, int bits, DType dtype) {
   return {groups.words, rounded(groups.scales[0]), rounded(groups.biases[0])};
 }
 
-double squared_error(const std::vector<float>& w, int bits, const Found& found,
-                     const std::vector<float>& importance = {}) {
+double squared_error(const std::vector<float>& w, int bits, const Found& found) {
   const auto cols = static_cast<std::int64_t>(w.size());
   const kernels::MatrixView view = {
       DType::uint32, found.words.data(), 1, cols, {bits, cols, DType::float32, &found.scale, &found.bias}};
@@ -56,7 +54,7 @@ double squared_error(const std::vector<float>& w, int bits, const Found& found,
   for (std::int64_t c = 0; c < cols; ++c) {
     const auto i = static_cast<std::size_t>(c);
     const double miss = static_cast<double>(w[i]) - reference::affine_value(view, 0, c);
-    sum += miss * miss * (importance.empty() ? 1 : static_cast<double>(importance[i]));
+    sum += miss * miss;
   }
   return sum;
 }
@@ -103,11 +101,7 @@ void for_all_groups(F&& f) {
 
 TEST_P(AffineSearchTest, IsNeverWorseThanMlx) {
   for_all_groups([](const std::vector<float>& w, int bits, DType dtype) {
-    Samples samples(5);
-    const std::vector<float> importance = samples.floats(static_cast<std::int64_t>(w.size()), 0.0f, 9.0f);
     EXPECT_LE(squared_error(w, bits, search(w, bits, dtype)), squared_error(w, bits, by_mlx(w, bits, dtype)));
-    EXPECT_LE(squared_error(w, bits, search(w, bits, dtype, importance), importance),
-              squared_error(w, bits, by_mlx(w, bits, dtype), importance));
   });
 }
 
@@ -135,12 +129,9 @@ TEST_P(AffineSearchTest, ScaleAndBiasAreNumbersOfTheirDtypeAndEveryQIsTheNearest
 TEST_P(AffineSearchTest, HasTheBitsOfTheScalarTarget) {
   for_all_groups([](const std::vector<float>& w, int bits, DType dtype) {
     const std::string target = kernels::cpu_target_name();
-    Samples samples(6);
-    const std::vector<float> importance = samples.floats(static_cast<std::int64_t>(w.size()), 0.0f, 9.0f);
-    const Found here = search(w, bits, dtype), weighted_here = search(w, bits, dtype, importance);
+    const Found here = search(w, bits, dtype);
     kernels::force_cpu_target(kernels::cpu_targets().back());
     EXPECT_EQ(here, search(w, bits, dtype));
-    EXPECT_EQ(weighted_here, search(w, bits, dtype, importance));
     kernels::force_cpu_target(target);
   });
 }
@@ -187,19 +178,14 @@ TEST_P(AffineSearchTest, MeetsWeightsThatLieOnALineExactly) {
   }
 }
 
-TEST_P(AffineSearchTest, WhatMattersIsMetBetter) {
-  const std::vector<float> w = bell_shaped(64, 3);
-  std::vector<float> importance(64, 0.01f), only_important(64, 0.0f);
-  for (std::size_t i = 0; i < 64; i += 4) importance[i] = only_important[i] = 1;
-  EXPECT_LT(squared_error(w, 4, search(w, 4, DType::bfloat16, importance), only_important),
-            0.8 * squared_error(w, 4, search(w, 4, DType::bfloat16), only_important));
-}
-
-TEST_P(AffineSearchTest, NoImportanceAtAllIsMlx) {
-  const std::vector<float> w = bell_shaped(64, 4), none(64, 0.0f);
-  const Found found = search(w, 4, DType::bfloat16, none), mlx = by_mlx(w, 4, DType::bfloat16);
-  EXPECT_EQ(found.scale, mlx.scale);
-  EXPECT_EQ(found.bias, mlx.bias);
+TEST_P(AffineSearchTest, GroupsDoNotKnowEachOther) {
+  const std::vector<float> a = bell_shaped(32, 3), b = bell_shaped(32, 4);
+  std::vector<float> both = a, scales(2, NAN), biases(2, NAN);
+  both.insert(both.end(), b.begin(), b.end());
+  std::vector<std::uint32_t> words(8, 0xdeadbeef);
+  kernels::affine_search(both.data(), 64, 4, 32, DType::bfloat16, words.data(), scales.data(), biases.data());
+  EXPECT_EQ((Found{{words.begin(), words.begin() + 4}, scales[0], biases[0]}), search(a, 4, DType::bfloat16));
+  EXPECT_EQ((Found{{words.begin() + 4, words.end()}, scales[1], biases[1]}), search(b, 4, DType::bfloat16));
 }
 
 TEST_P(AffineSearchTest, WhatTheDtypeCannotHoldComesBackAsMlxHasIt) {

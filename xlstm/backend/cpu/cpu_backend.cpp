@@ -8,7 +8,7 @@
 #include "xlstm/backend/cpu/blocks.h"
 #include "xlstm/backend/cpu/matrix_view.h"
 #include "xlstm/backend/cpu/norms.h"
-#include "xlstm/backend/cpu/observe.h"
+#include "xlstm/backend/observer.h"
 #include "xlstm/base/error.h"
 #include "xlstm/kernels/cpu/affine.h"
 #include "xlstm/kernels/cpu/dispatch.h"
@@ -81,12 +81,14 @@ class CpuBackend final : public Backend {
   void decode(std::span<const DecodeRow> rows) override;
 
  private:
-  Pass pass(std::int64_t rows) { return {*model_, pool_, workspace_, activation_dtype_, profile_, observer_, rows}; }
+  Pass pass() { return {*model_, pool_, workspace_, activation_dtype_, profile_}; }
   void start_profile() const noexcept {
     if (profile_ != nullptr) profile_->start();
   }
   StateSlot slot_of(State* state) const;
   void embed(TokenId token, float* x) const;
+  void observe(std::size_t depth, std::int64_t rows, const float* x) const;
+  void observe_panels(std::size_t depth, std::int64_t rows, const float* x) const;
   void step(std::span<const TokenId> tokens, std::span<const StateSlot> slots, std::span<float* const> logits);
   void step_through(const PrefillRow& row, std::int64_t first, std::int64_t tokens, const StateSlot& slot);
   void prefill_segment_of(const PrefillRow& row, std::int64_t first, std::int64_t tokens, const StateSlot& slot);
@@ -120,11 +122,28 @@ void CpuBackend::embed(TokenId token, float* x) const {
   widen_to_float32(table.dtype, row, static_cast<std::size_t>(table.cols), x);
 }
 
+/// x [rows, D].
+void CpuBackend::observe(std::size_t depth, std::int64_t rows, const float* x) const {
+  if (observer_ == nullptr) return;
+  observer_->on_stream(depth, {x, static_cast<std::size_t>(rows * model_->config.embedding_dim)});
+}
+
+/// x: panels of `rows` tokens.
+void CpuBackend::observe_panels(std::size_t depth, std::int64_t rows, const float* x) const {
+  if (observer_ == nullptr) return;
+  const std::int64_t dim = model_->config.embedding_dim;
+  std::vector<float> plain(static_cast<std::size_t>(rows * dim));
+  for (std::int64_t t = 0; t < rows; ++t) {
+    kernels::panel_get_lane(x + t / W * dim * W, dim, static_cast<int>(t % W), plain.data() + t * dim);
+  }
+  observe(depth, rows, plain.data());
+}
+
 /// hidden [batch, D], before the final norm; logits[b] [V].
 void CpuBackend::write_logits(std::int64_t batch, const float* hidden, std::span<float* const> logits) {
   const std::int64_t dim = model_->config.embedding_dim, vocab = model_->config.vocab_size;
   workspace_.reset();
-  const Pass p = pass(batch);
+  const Pass p = pass();
   float* y = workspace_.take(batch * dim);
   if (!model_->out_norm) {
     std::copy_n(hidden, batch * dim, y);
@@ -153,14 +172,13 @@ void CpuBackend::step(std::span<const TokenId> tokens, std::span<const StateSlot
   stream_.reset();
   float* x = stream_.take(batch * dim);
   for (std::int64_t b = 0; b < batch; ++b) embed(tokens[static_cast<std::size_t>(b)], x + b * dim);
-  const Pass p = pass(batch);
-  p.lap(model::Op::embed);
-  observe_stream(p, 0, x);
+  pass().lap(model::Op::embed);
+  observe(0, batch, x);
   const DecodeBatch decode_batch = {batch, x, slots};
   for (std::size_t index = 0; index < model_->blocks.size(); ++index) {
     workspace_.reset();
-    std::visit([&](const auto& block) { decode_block(p, block, index, decode_batch); }, model_->blocks[index]);
-    observe_stream(p, index + 1, x);
+    std::visit([&](const auto& block) { decode_block(pass(), block, index, decode_batch); }, model_->blocks[index]);
+    observe(index + 1, batch, x);
   }
   if (!logits.empty()) write_logits(batch, x, logits);
 }
@@ -197,9 +215,8 @@ void CpuBackend::write_all_logits(const PrefillSegment& s, std::span<float> logi
   const std::int64_t rows = model_->config.embedding_dim, dim = rows * W, vocab = model_->config.vocab_size;
   for (std::int64_t first = 0; first < s.panels; first += kHeadPanels) {
     workspace_.reset();
+    const Pass p = pass();
     const std::int64_t panels = std::min(kHeadPanels, s.panels - first);
-    const std::int64_t tokens = std::min(panels * W, s.tokens - first * W);
-    const Pass p = pass(tokens);
     float* y = workspace_.take(panels * dim);
     const float* x = s.x + first * dim;
     if (!model_->out_norm) {
@@ -212,7 +229,7 @@ void CpuBackend::write_all_logits(const PrefillSegment& s, std::span<float> logi
     p.lap(model::Op::norm);
     float* out = workspace_.take(panels * vocab * W);
     project_panels(p, y, dim, panels, std::array<Projection, 1>{{{&model_->lm_head, out, vocab * W}}});
-    pool_.parallel_for(tokens, [&](std::int64_t t) {
+    pool_.parallel_for(std::min(panels * W, s.tokens - first * W), [&](std::int64_t t) {
       float* row = logits.data() + (first * W + t) * vocab;
       kernels::panel_get_lane(out + t / W * vocab * W, vocab, static_cast<int>(t % W), row);
       if (model_->config.output_logit_soft_cap)
@@ -238,13 +255,12 @@ void CpuBackend::prefill_segment_of(const PrefillRow& row, std::int64_t first, s
       kernels::panel_set_lane(panel, dim, static_cast<int>(t), token_x + p * dim);
     }
   });
-  const Pass p = pass(tokens);
-  p.lap(model::Op::embed);
-  observe_panel_stream(p, 0, s.x);
+  pass().lap(model::Op::embed);
+  observe_panels(0, tokens, s.x);
   for (std::size_t index = 0; index < model_->blocks.size(); ++index) {
     workspace_.reset();
-    std::visit([&](const auto& block) { prefill_block(p, block, index, s); }, model_->blocks[index]);
-    observe_panel_stream(p, index + 1, s.x);
+    std::visit([&](const auto& block) { prefill_block(pass(), block, index, s); }, model_->blocks[index]);
+    observe_panels(index + 1, tokens, s.x);
   }
   const bool is_last = first + tokens == static_cast<std::int64_t>(row.tokens.size());
   if (row.wanted == Logits::all) {

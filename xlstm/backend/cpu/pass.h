@@ -1,11 +1,9 @@
 // What every block of one forward pass works with.
 #pragma once
 
-#include <cstdint>
 #include <optional>
 
 #include "xlstm/backend/cpu/workspace.h"
-#include "xlstm/backend/observer.h"
 #include "xlstm/backend/profile.h"
 #include "xlstm/base/dtype.h"
 #include "xlstm/base/thread_pool.h"
@@ -19,8 +17,6 @@ struct Pass {
   Workspace& workspace;
   std::optional<DType> activation_dtype;  // as asked for (backend/activation_dtype.h)
   Profile* profile = nullptr;
-  Observer* observer = nullptr;
-  std::int64_t rows = 0;  // tokens of the segment, or of the batch
 
   /// What was done since the last lap was `op`; a test of a pointer when nobody asks.
   void lap(model::Op op) const noexcept {

@@ -5,7 +5,6 @@
 
 #include "xlstm/backend/cpu/activations.h"
 #include "xlstm/backend/cpu/matrix_view.h"
-#include "xlstm/backend/cpu/observe.h"
 #include "xlstm/kernels/cpu/amx_gemm.h"
 #include "xlstm/kernels/cpu/bf16_gemm.h"
 #include "xlstm/kernels/cpu/dispatch.h"
@@ -193,7 +192,6 @@ std::int64_t panel_groups(std::int64_t row_blocks, std::int64_t panels, int num_
 }  // namespace
 
 void project(const Pass& pass, const float* x, std::int64_t batch, std::span<const Projection> projections) {
-  if (pass.observer != nullptr) observe_input(pass, x, projections);
   const std::int64_t cols = projections.front().linear->in_dim();
   Activations input(pass, x, cols, batch, cols);
   for (const Projection& p : projections) {
@@ -217,7 +215,6 @@ void project(const Pass& pass, const float* x, std::int64_t batch, std::span<con
 
 void project_panels(const Pass& pass, const float* x, std::int64_t x_stride, std::int64_t panels,
                     std::span<const Projection> projections) {
-  if (pass.observer != nullptr) observe_panel_input(pass, x, x_stride, projections);
   Activations input(pass, x, x_stride, panels, projections.front().linear->in_dim());
   std::array<std::int64_t, kMaxProjections> rows{};
   Cut cut;

@@ -1,6 +1,5 @@
 #include "xlstm/kernels/cpu/affine_search.h"
 
-#include <array>
 #include <cmath>
 
 #include "xlstm/kernels/cpu/affine.h"
@@ -71,18 +70,16 @@ struct Sum {
   }
 };
 
-/// A group with its importances h, and what of them no line changes.
 struct Group {
   const float* w;
-  const float* h;
   std::int64_t size;
   float largest_q;
-  float sum_h, sum_hw;
+  float sum_w;
 };
 
-/// The q nearest to a line, by what they miss the weights, and what the least-squares line through them needs.
+/// What the q nearest to a line miss of the weights, and what the least-squares line through them needs.
 struct Fit {
-  float error, sum_hq, sum_hqq, sum_hqw;
+  float error, sum_q, sum_qq, sum_qw;
 };
 
 // A division for each weight would take longer than all else.
@@ -98,28 +95,26 @@ HWY_INLINE Fit fit(const Group& group, Line line) {
   const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
   const V scale = hn::Set(d, line.scale), inverse = hn::Set(d, 1 / line.scale);
   const V bias = hn::Set(d, line.bias), last = hn::Set(d, group.largest_q);
-  Sum error, sum_hq, sum_hqq, sum_hqw;
+  Sum error, sum_q, sum_qq, sum_qw;
   for (std::int64_t i = 0; i < group.size; i += kSums) {
     for (int part = 0; part < kVectors; ++part) {
-      const std::int64_t at = i + part * lanes;
-      const V w = hn::LoadU(d, group.w + at), h = hn::LoadU(d, group.h + at);
-      const V q = nearest_q(w, inverse, bias, last), hq = hn::Mul(h, q);
+      const V w = hn::LoadU(d, group.w + i + part * lanes), q = nearest_q(w, inverse, bias, last);
       const V miss = hn::Sub(w, hn::Add(hn::Mul(q, scale), bias));
-      error.parts[part] = hn::Add(error.parts[part], hn::Mul(hn::Mul(miss, miss), h));
-      sum_hq.parts[part] = hn::Add(sum_hq.parts[part], hq);
-      sum_hqq.parts[part] = hn::Add(sum_hqq.parts[part], hn::Mul(hq, q));
-      sum_hqw.parts[part] = hn::Add(sum_hqw.parts[part], hn::Mul(hq, w));
+      error.parts[part] = hn::Add(error.parts[part], hn::Mul(miss, miss));
+      sum_q.parts[part] = hn::Add(sum_q.parts[part], q);
+      sum_qq.parts[part] = hn::Add(sum_qq.parts[part], hn::Mul(q, q));
+      sum_qw.parts[part] = hn::Add(sum_qw.parts[part], hn::Mul(q, w));
     }
   }
-  return {error.total(), sum_hq.total(), sum_hqq.total(), sum_hqw.total()};
+  return {error.total(), sum_q.total(), sum_qq.total(), sum_qw.total()};
 }
 
 /// The least-squares line through the q of a fit; NaN when they are all the same.
 HWY_INLINE Line refit(const Group& group, const Fit& fit) {
-  const double h = static_cast<double>(group.sum_h), hw = static_cast<double>(group.sum_hw);
-  const double hq = static_cast<double>(fit.sum_hq), hqq = static_cast<double>(fit.sum_hqq);
-  const double hqw = static_cast<double>(fit.sum_hqw), spread = h * hqq - hq * hq;
-  return {static_cast<float>((h * hqw - hq * hw) / spread), static_cast<float>((hqq * hw - hq * hqw) / spread)};
+  const double n = static_cast<double>(group.size), w = static_cast<double>(group.sum_w);
+  const double q = static_cast<double>(fit.sum_q), qq = static_cast<double>(fit.sum_qq);
+  const double qw = static_cast<double>(fit.sum_qw), spread = n * qq - q * q;
+  return {static_cast<float>((n * qw - q * w) / spread), static_cast<float>((qq * w - q * qw) / spread)};
 }
 
 struct Best {
@@ -149,22 +144,21 @@ HWY_INLINE int make_lines(float low, float high, float largest_q, int most_steps
   return count;
 }
 
-Line search_target(const float* w, const float* h, std::int64_t size, int bits, DType dtype, Line start) {
+Line search_target(const float* w, std::int64_t size, int bits, DType dtype, Line start) {
   const D d;
   const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
-  Sum sum_h, sum_hw;
+  Sum sum_w;
   V least = hn::LoadU(d, w), most = least;
   for (std::int64_t i = 0; i < size; i += kSums) {
     for (int part = 0; part < kVectors; ++part) {
-      const V value = hn::LoadU(d, w + i + part * lanes), weight = hn::LoadU(d, h + i + part * lanes);
+      const V value = hn::LoadU(d, w + i + part * lanes);
       least = hn::Min(least, value);
       most = hn::Max(most, value);
-      sum_h.parts[part] = hn::Add(sum_h.parts[part], weight);
-      sum_hw.parts[part] = hn::Add(sum_hw.parts[part], hn::Mul(weight, value));
+      sum_w.parts[part] = hn::Add(sum_w.parts[part], value);
     }
   }
   const auto largest_q = static_cast<float>((1 << bits) - 1);
-  const Group group = {w, h, size, largest_q, sum_h.total(), sum_hw.total()};
+  const Group group = {w, size, largest_q, sum_w.total()};
   const float low = hn::GetLane(hn::MinOfLanes(d, least)), high = hn::GetLane(hn::MaxOfLanes(d, most));
   Line lines[kMostLines];
   const int count = make_lines(low, high, largest_q, bits == 4 ? kMostSteps4 : kMostSteps8, lines);
@@ -202,21 +196,17 @@ namespace xlstm::kernels {
 HWY_EXPORT(search_target);
 HWY_EXPORT(pack_target);
 
-void affine_search(const float* w, const float* importance, std::int64_t group_size, int bits, DType dtype,
-                   std::uint32_t* words, float* scale, float* bias) {
-  static constexpr std::array kEqual = [] {
-    std::array<float, 128> ones{};
-    ones.fill(1);
-    return ones;
-  }();
-  affine_quantize(w, group_size, bits, group_size, words, scale, bias);
-  const Line start = round_to(dtype, Line{*scale, *bias});
-  if (!is_usable(start)) return;
-  const float* const h = importance != nullptr ? importance : kEqual.data();
-  const Line best = HWY_DYNAMIC_DISPATCH(search_target)(w, h, group_size, bits, dtype, start);
-  HWY_DYNAMIC_DISPATCH(pack_target)(w, group_size, bits, best, words);
-  *scale = best.scale;
-  *bias = best.bias;
+void affine_search(const float* w, std::int64_t count, int bits, std::int64_t group_size, DType dtype,
+                   std::uint32_t* words, float* scales, float* biases) {
+  affine_quantize(w, count, bits, group_size, words, scales, biases);
+  for (std::int64_t g = 0; g < count / group_size; ++g, w += group_size, words += group_size * bits / 32) {
+    const Line start = round_to(dtype, Line{scales[g], biases[g]});
+    if (!is_usable(start)) continue;
+    const Line best = HWY_DYNAMIC_DISPATCH(search_target)(w, group_size, bits, dtype, start);
+    HWY_DYNAMIC_DISPATCH(pack_target)(w, group_size, bits, best, words);
+    scales[g] = best.scale;
+    biases[g] = best.bias;
+  }
 }
 
 }  // namespace xlstm::kernels
