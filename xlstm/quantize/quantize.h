@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <filesystem>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -14,6 +15,7 @@ namespace xlstm::quantize {
 struct QuantizeOptions {
   std::filesystem::path output = {};
   config::AffineFormat format = {};
+  std::map<std::string, config::AffineFormat> modules = {};  // by path: another format of the same group size
   DType scale_dtype = DType::bfloat16;
   Scales scales = Scales::search;
   bool keep_head = false;        // a tied matrix stays as it is when either of its uses is kept
@@ -30,6 +32,14 @@ struct Kept {
 struct QuantizeReport : Report {
   std::vector<Kept> kept;
 };
+
+/// Which tensors are to be quantised, and which stay as they are.
+struct Plan {
+  std::vector<Rewrite> rewrites;
+  std::vector<Kept> kept;
+};
+/// Errors: unsupported (weights that are quantised already), invalid_argument (nothing to quantise).
+Plan plan_quantization(const Source& source, const QuantizeOptions& options);
 
 /// Writes the checkpoint in `files` to options.output with every matrix quantised that may be, from the float32 values
 /// of the weights, whatever their dtype. With Scales::mlx bit for bit as mx::quantize does it, scales and biases then

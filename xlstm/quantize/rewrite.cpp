@@ -1,8 +1,6 @@
 #include "xlstm/quantize/rewrite.h"
 
 #include <algorithm>
-#include <exception>
-#include <mutex>
 #include <system_error>
 #include <utility>
 
@@ -10,6 +8,7 @@
 #include "xlstm/checkpoint/refuse.h"
 #include "xlstm/checkpoint/safetensors.h"
 #include "xlstm/checkpoint/shard_plan.h"
+#include "xlstm/quantize/first_error.h"
 
 namespace xlstm::quantize {
 namespace {
@@ -18,29 +17,6 @@ namespace {
 constexpr std::int64_t kChunkElements = std::int64_t{1} << 19;
 // Where arithmetic and not the disk is what takes time, small matrices are to be shared out as well.
 constexpr std::int64_t kSearchedElements = std::int64_t{1} << 15;
-
-// What goes wrong on the pool's threads is thrown on the caller's.
-class FirstError {
- public:
-  template <class F>
-  void guard(F&& f) noexcept {
-    if (failed_) return;
-    try {
-      f();
-    } catch (...) {
-      const std::lock_guard lock(mutex_);
-      if (!failed_.exchange(true)) error_ = std::current_exception();
-    }
-  }
-  void rethrow() const {
-    if (error_) std::rethrow_exception(error_);
-  }
-
- private:
-  std::atomic<bool> failed_{false};
-  std::mutex mutex_;
-  std::exception_ptr error_;
-};
 
 // One file: which rewrites are in it, and where their outputs stand.
 struct Shard {
