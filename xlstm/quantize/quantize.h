@@ -15,11 +15,11 @@ namespace xlstm::quantize {
 struct QuantizeOptions {
   std::filesystem::path output = {};
   config::AffineFormat format = {};
-  std::map<std::string, config::AffineFormat> modules = {};  // by path: another format of the same group size
   DType scale_dtype = DType::bfloat16;
   Scales scales = Scales::search;
   bool keep_head = false;        // a tied matrix stays as it is when either of its uses is kept
   bool keep_embeddings = false;  // gates always stay as they are
+  std::map<std::string, config::AffineFormat> modules = {};  // by path: those of another format
   std::size_t max_shard_bytes = checkpoint::kMaxShardBytes;
 };
 

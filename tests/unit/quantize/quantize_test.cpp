@@ -195,6 +195,32 @@ TEST_F(QuantizeTest, TheConfigSaysHowAsMlxLmWritesIt) {
   EXPECT_EQ(read_file(to / "tokenizer.json"), read_file(bard() / "tokenizer.json"));
 }
 
+TEST_F(QuantizeTest, ModulesMayHaveAFormatOfTheirOwn) {
+  const std::string wide = "backbone.blocks.2.ffn.proj_down";
+  const fs::path mixed = quantise(bard(), {.format = {4, 64}, .modules = {{wide, {8, 64}}, {"lm_head", {8, 64}}}});
+  const Contents four = contents(quantise(bard())), eight = contents(quantise(bard(), {{}, {8, 64}}));
+  // then: each tensor is that of the file in which all have its bits
+  for (const auto& [name, content] : contents(mixed)) {
+    const bool is_wide = name.starts_with(wide + ".") || name.starts_with("lm_head.");
+    EXPECT_TRUE(content == (is_wide ? eight : four).at(name)) << name;
+  }
+  // and the config says so as mlx-lm does
+  const nlohmann::json format = {{"group_size", 64}, {"bits", 8}, {"mode", "affine"}};
+  const nlohmann::json expected = {
+      {"group_size", 64}, {"bits", 4}, {"mode", "affine"}, {wide, format}, {"lm_head", format}};
+  EXPECT_EQ(read_json(mixed / "config.json")["quantization"], expected);
+  // and what is read back is what was read back of those
+  const auto floats = [&](const fs::path& from) {
+    const fs::path to = fresh();
+    quantize::convert(*checkpoint::open_directory(from), {to, DType::float32});
+    return contents(to);
+  };
+  const Contents back = floats(mixed), back_of_eight = floats(quantise(bard(), {{}, {8, 64}}));
+  EXPECT_TRUE(back.at("lm_head.weight") == back_of_eight.at("lm_head.weight"));
+  EXPECT_EQ(load(mixed)->lm_head.groups->bits, 8);
+  EXPECT_EQ(load(mixed)->embedding.groups->bits, 4);
+}
+
 TEST_F(QuantizeTest, EveryLayoutStaysWhatItIs) {
   const fs::path package = fresh();
   quantize::convert(*checkpoint::open_directory(bard()), {package, std::nullopt, checkpoint::Layout::package});
