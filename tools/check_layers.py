@@ -14,13 +14,13 @@ LAYERS = [
     ["checkpoint"],
     ["state", "model"],
     ["backend", "quantize"],
-    ["generation"],
+    ["generation", "calibration"],
     ["scheduler"],
     ["engine"],
 ]
 RANK = {folder: rank for rank, row in enumerate(LAYERS) for folder in row}
 PROGRAMS = ["apps", "examples"]
-PROGRAMS_SEE = ["engine", "quantize", "base"]
+PROGRAMS_SEE = ["engine", "calibration", "quantize", "base"]
 # Third-party headers that one folder alone may include: everything else stays free of them.
 ONLY_IN = {"mlx": "xlstm/backend/mlx", "hwy": "xlstm/kernels/cpu"}
 SOURCES = {".h", ".cpp", ".inc", ".cu", ".metal"}

@@ -48,6 +48,10 @@ void Backend::set_profile(Profile*) {
   fail(ErrorCode::unsupported, "profile", "expected the backend cpu or mlx-cpu but got ", name());
 }
 
+void Backend::set_observer(Observer*) {
+  fail(ErrorCode::unsupported, "observer", "expected the backend cpu or mlx-cpu but got ", name());
+}
+
 std::vector<std::string> backend_names() {
   if (mlx_available()) return {"cpu", "mlx", "mlx-cpu"};
   return {"cpu"};

@@ -15,6 +15,7 @@
 
 namespace xlstm::backend {
 
+class Observer;
 class Profile;
 
 /// The recurrent state of one sequence in a backend's own memory. A value: clone() is the only copy.
@@ -80,6 +81,8 @@ class Backend {
   virtual std::size_t prefill_segment() const noexcept = 0;
   /// From now on every pass adds the times of its operations to `profile`; null: no longer. Errors: unsupported.
   virtual void set_profile(Profile* profile);
+  /// From now on every pass shows what flows through it to `observer`; null: no longer. Errors: unsupported.
+  virtual void set_observer(Observer* observer);
 };
 
 /// name: "cpu", "mlx" (reference graph) or "mlx-cpu" (the CPU engine as one MLX primitive a call).

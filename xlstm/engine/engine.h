@@ -61,6 +61,9 @@ struct Perplexity {
   std::size_t tokens = 0;    // read, BOS included
   double nll_per_token = 0;  // mean over tokens - 1 predictions, nats
   double perplexity = 0;
+
+  /// nll: of all tokens - 1 predictions together.
+  static Perplexity of(std::size_t tokens, double nll);
 };
 
 /// One loaded model on one backend. Thread safety: use from one thread, the one that loaded it.

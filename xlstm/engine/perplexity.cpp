@@ -7,6 +7,11 @@
 
 namespace xlstm::engine {
 
+Perplexity Perplexity::of(std::size_t tokens, double nll) {
+  const double mean = nll / static_cast<double>(tokens - 1);
+  return {tokens, mean, std::exp(mean)};
+}
+
 Perplexity Engine::perplexity(std::span<const TokenId> tokens, const generation::Callbacks& callbacks) {
   if (tokens.size() < 2) {
     fail(ErrorCode::invalid_argument, "perplexity", "expected at least 2 tokens but got ", tokens.size());
@@ -30,8 +35,7 @@ Perplexity Engine::perplexity(std::span<const TokenId> tokens, const generation:
     }
     if (callbacks.on_prefill) callbacks.on_prefill(begin + count, tokens.size());
   }
-  const double mean = nll / static_cast<double>(tokens.size() - 1);
-  return {tokens.size(), mean, std::exp(mean)};
+  return Perplexity::of(tokens.size(), nll);
 }
 
 }  // namespace xlstm::engine

@@ -47,32 +47,38 @@ void require_floats(const Source& source) {
 
 }  // namespace
 
-QuantizeReport quantize(const checkpoint::FileSource& files, const QuantizeOptions& options,
-                        const Callbacks& callbacks) {
-  const Source source = open_source(files);
+Plan plan_quantization(const Source& source, const QuantizeOptions& options) {
   require_floats(source);
-  std::vector<Rewrite> rewrites;
-  std::vector<Kept> kept;
+  Plan plan;
   for (const std::string& name : source.names()) {
     const TensorView& tensor = source.checkpoint.tensors.at(name);
     std::string reason = reason_to_keep(source, tensor, options);
     if (reason.empty()) {
-      rewrites.push_back({name, {tensor, std::nullopt}, options.scale_dtype, options.format});
+      const auto own = options.modules.find(module_of(name, "weight").value());
+      const config::AffineFormat format = own == options.modules.end() ? options.format : own->second;
+      plan.rewrites.push_back({name, {tensor, std::nullopt}, options.scale_dtype, format, options.scales});
     } else {
-      rewrites.push_back({name, {tensor, std::nullopt}, tensor.dtype, std::nullopt});
-      kept.push_back({name, std::move(reason)});
+      plan.rewrites.push_back({name, {tensor, std::nullopt}, tensor.dtype, std::nullopt});
+      plan.kept.push_back({name, std::move(reason)});
     }
   }
-  if (kept.size() == rewrites.size()) {
+  if (plan.kept.size() == plan.rewrites.size()) {
     checkpoint::refuse(ErrorCode::invalid_argument, source.checkpoint.source,
                        "expected a matrix to quantise, of a width that groups of ", options.format.group_size,
                        " divide, but got none");
   }
+  return plan;
+}
+
+QuantizeReport quantize(const checkpoint::FileSource& files, const QuantizeOptions& options,
+                        const Callbacks& callbacks) {
+  const Source source = open_source(files);
+  Plan plan = plan_quantization(source, options);
   Output output = {options.output, source.checkpoint.layout, options.max_shard_bytes, source.config};
-  checkpoint::set_quantization(output.config, options.format);
+  checkpoint::set_quantization(output.config, options.format, options.modules);
   QuantizeReport report;
-  static_cast<Report&>(report) = write_checkpoint(source, rewrites, output, callbacks);
-  report.kept = std::move(kept);
+  static_cast<Report&>(report) = write_checkpoint(source, plan.rewrites, output, callbacks);
+  report.kept = std::move(plan.kept);
   return report;
 }
 

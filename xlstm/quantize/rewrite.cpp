@@ -1,8 +1,6 @@
 #include "xlstm/quantize/rewrite.h"
 
 #include <algorithm>
-#include <exception>
-#include <mutex>
 #include <system_error>
 #include <utility>
 
@@ -10,35 +8,15 @@
 #include "xlstm/checkpoint/refuse.h"
 #include "xlstm/checkpoint/safetensors.h"
 #include "xlstm/checkpoint/shard_plan.h"
+#include "xlstm/quantize/first_error.h"
 
 namespace xlstm::quantize {
 namespace {
 
 // A thread's share of a tensor at a time: large enough for the disk, small beside any memory.
 constexpr std::int64_t kChunkElements = std::int64_t{1} << 19;
-
-// What goes wrong on the pool's threads is thrown on the caller's.
-class FirstError {
- public:
-  template <class F>
-  void guard(F&& f) noexcept {
-    if (failed_) return;
-    try {
-      f();
-    } catch (...) {
-      const std::lock_guard lock(mutex_);
-      if (!failed_.exchange(true)) error_ = std::current_exception();
-    }
-  }
-  void rethrow() const {
-    if (error_) std::rethrow_exception(error_);
-  }
-
- private:
-  std::atomic<bool> failed_{false};
-  std::mutex mutex_;
-  std::exception_ptr error_;
-};
+// Where arithmetic and not the disk is what takes time, small matrices are to be shared out as well.
+constexpr std::int64_t kSearchedElements = std::int64_t{1} << 15;
 
 // One file: which rewrites are in it, and where their outputs stand.
 struct Shard {
@@ -101,7 +79,9 @@ class Writer {
       outputs.push_back({shard.index.at(output.name), bytes_per_unit(rewrite, output)});
     }
     const std::int64_t units = rewrite.size() / rewrite.unit();
-    const std::int64_t step = std::max<std::int64_t>(1, kChunkElements / rewrite.unit());
+    const bool searched = rewrite.format && rewrite.scales == Scales::search;
+    const std::int64_t step =
+        std::max<std::int64_t>(1, (searched ? kSearchedElements : kChunkElements) / rewrite.unit());
     FirstError error;
     pool_.parallel_for((units + step - 1) / step, [&](std::int64_t i) {
       error.guard([&] {

@@ -7,6 +7,7 @@
 
 #include "xlstm/checkpoint/refuse.h"
 #include "xlstm/kernels/cpu/affine.h"
+#include "xlstm/kernels/cpu/affine_search.h"
 #include "xlstm/kernels/cpu/convert.h"
 
 namespace xlstm::quantize {
@@ -113,8 +114,14 @@ void quantize(const Rewrite& rewrite, std::int64_t begin, std::int64_t count, Ch
     const std::int64_t size = std::min(kBlock, begin + count - at);
     const auto groups = static_cast<std::size_t>(size / group_size);
     kernels::widen(rewrite.source.weight.dtype, element(rewrite.source.weight, at), size, values);
-    require_within(rewrite, DType::float32, at, std::span(values, static_cast<std::size_t>(size)));
-    kernels::affine_quantize(values, size, bits, group_size, reinterpret_cast<std::uint32_t*>(words), scales, biases);
+    const std::span all(values, static_cast<std::size_t>(size));
+    require_within(rewrite, DType::float32, at, all);
+    auto* const to = reinterpret_cast<std::uint32_t*>(words);
+    if (rewrite.scales == Scales::search) {
+      kernels::affine_search(values, size, bits, group_size, rewrite.dtype, to, scales, biases);
+    } else {
+      kernels::affine_quantize(values, size, bits, group_size, to, scales, biases);
+    }
     narrow_parameters(rewrite, at, std::span(scales, groups), scale_bytes);
     narrow_parameters(rewrite, at, std::span(biases, groups), bias_bytes);
     words += size * bits / 8;

@@ -12,12 +12,17 @@
 
 namespace xlstm::quantize {
 
+/// How the scale and the bias of a group are found: as mx::quantize does it, from its range, or as those that fit best
+/// (kernels/cpu/affine_search.h).
+enum class Scales { mlx, search };
+
 /// One tensor of a checkpoint that is to be written.
 struct Rewrite {
   std::string name;
   model::Matrix source;                        // a tensor of any shape when it is not quantised
   DType dtype;                                 // to be written: of the tensor, or of scales and biases
   std::optional<config::AffineFormat> format;  // to be quantised; `name` is then "<module>.weight"
+  Scales scales = Scales::mlx;
 
   Shape shape() const;
   std::int64_t size() const { return shape_size(shape()); }

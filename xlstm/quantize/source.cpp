@@ -8,6 +8,7 @@
 
 #include "xlstm/checkpoint/json_document.h"
 #include "xlstm/model/load.h"
+#include "xlstm/model/projections.h"
 
 namespace xlstm::quantize {
 namespace {
@@ -18,27 +19,11 @@ void add(Roles& roles, Role role, const model::Matrix& matrix) {
   roles.emplace(module_of(matrix.weight.name, "weight").value(), role);
 }
 
-void add_block(Roles& roles, const model::LargeBlock& block) {
-  for (const model::Linear* layer :
-       {&block.q, &block.k, &block.v, &block.ogate, &block.out_proj, &block.ffn_gate, &block.ffn_up, &block.ffn_down}) {
-    add(roles, Role::projection, *layer);
-  }
+void add_gates(Roles& roles, const auto& block) {
   add(roles, Role::gate, block.igate);
   add(roles, Role::gate, block.fgate);
 }
-
-void add_block(Roles& roles, const model::ResearchMlstmBlock& block) {
-  add(roles, Role::projection, block.proj_up);
-  add(roles, Role::projection, block.proj_down);
-  add(roles, Role::gate, block.igate);
-  add(roles, Role::gate, block.fgate);
-}
-
-void add_block(Roles& roles, const model::ResearchSlstmBlock& block) {
-  if (!block.ffn) return;
-  add(roles, Role::projection, block.ffn->up);
-  add(roles, Role::projection, block.ffn->down);
-}
+void add_gates(Roles&, const model::ResearchSlstmBlock&) {}  // head-wise matrices
 
 // A tied network's matrix may stand under two names, of which the model knows one.
 Roles find_roles(const model::Model& model, const checkpoint::Checkpoint& checkpoint) {
@@ -46,7 +31,11 @@ Roles find_roles(const model::Model& model, const checkpoint::Checkpoint& checkp
   add(roles, Role::embedding, model.embedding);
   add(roles, Role::head, model.lm_head);
   if (checkpoint.tensors.contains("lm_head.weight")) roles.emplace("lm_head", Role::head);
-  for (const model::Block& any : model.blocks) std::visit([&](const auto& block) { add_block(roles, block); }, any);
+  const auto add_block = [&](const auto& block) {
+    model::for_each_projection(block, [&](const model::Linear& layer) { add(roles, Role::projection, layer); });
+    add_gates(roles, block);
+  };
+  for (const model::Block& any : model.blocks) std::visit(add_block, any);
   return roles;
 }
 

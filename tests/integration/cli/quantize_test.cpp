@@ -63,6 +63,54 @@ TEST(Quantize, AResearchCheckpointTooAndBackToFloats) {
   EXPECT_EQ(info(back)["weight_bytes"], info(bytes_mixed())["weight_bytes"]);
 }
 
+TEST(Quantize, ScalesCanBeThoseOfMlx) {
+  const ScratchDirectory scratch;
+  const std::string mlx = (scratch / "mlx").string(), searched = (scratch / "searched").string();
+  ASSERT_EQ(run({"quantize", "--scales", "mlx", "--output", mlx}).exit_code, 0);
+  ASSERT_EQ(run({"quantize", "--output", searched}).exit_code, 0);
+  const auto kl = [](const std::string& model) {
+    const json found = json_of(run({"perplexity", "--file", (test_data() / "text/val.txt").string(), "--max-tokens",
+                                    "2000", "--compare", model, "--json"}));
+    return found["compared"]["mean_kl"].get<double>();
+  };
+  EXPECT_LT(kl(searched), 0.9 * kl(mlx));
+}
+
+TEST(Quantize, ATargetMixesBitsByMeasuredDamage) {
+  const ScratchDirectory scratch;
+  const std::string out = (scratch / "mixed").string();
+  const Arguments arguments = {"quantize", "--model",  bytes_mixed(), "--target-bits",        "10", "--output", out,
+                               "--json",   "--scales", "mlx",         "--calibration-tokens", "64"};
+  const json report = json_of(run(arguments));
+  EXPECT_LE(report["bits_per_weight"], 10.0);  // its head-wise matrices stay float32
+  EXPECT_GT(report["bits_per_weight"], 9.0);
+  std::map<int, int> counts;
+  for (const json& module : report["recipe"]) ++counts[module["bits"]];
+  EXPECT_GT(counts[4], 0);
+  EXPECT_GT(counts[8], 0);
+  EXPECT_GE(report["recipe"].front()["kl"], report["recipe"].back()["kl"]);
+  const json text = json_of(run({"perplexity", "--model", out, "--file", "-", "--json"}, "It was the best of times"));
+  EXPECT_GT(text["perplexity"], 1.0);
+}
+
+TEST(Quantize, ATargetThatCannotBeIsRefused) {
+  const ScratchDirectory scratch;
+  const std::string out = (scratch / "out").string();
+  const std::string empty = (scratch / "empty").string();
+  std::ofstream(empty).flush();
+  const auto with = [&](Arguments more) {
+    more.insert(more.begin(), {"quantize", "--model", bytes_mixed(), "--output", out});
+    return run(more);
+  };
+  expect_refused(with({"--target-bits", "3", "--calibration-tokens", "8"}), 2, {"target bits", "at least", "got 3"});
+  expect_refused(with({"--target-bits", "5", "--bits", "8"}), 2, {"--bits", "--target-bits"});
+  expect_refused(with({"--target-bits", "nan"}), 2, {"--target-bits"});
+  expect_refused(with({"--calibrate", "book.txt"}), 2, {"--target-bits"});
+  expect_refused(with({"--target-bits", "10", "--calibrate", "/nowhere.txt"}), 3, {"/nowhere.txt"});
+  expect_refused(with({"--target-bits", "10", "--calibrate", empty}), 2, {empty, "but got nothing"});
+  EXPECT_FALSE(fs::exists(out));
+}
+
 TEST(Quantize, WhatCannotBeQuantisedIsRefusedAndLeavesNothing) {
   const ScratchDirectory scratch;
   const std::string int4 = (scratch / "int4").string(), out = (scratch / "out").string();

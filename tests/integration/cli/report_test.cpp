@@ -109,6 +109,50 @@ TEST(Perplexity, IsReadableWithoutJson) {
   EXPECT_EQ(outcome.err, "");
 }
 
+TEST(Perplexity, ComparesAModelWithItsQuantisedCopy) {
+  const ScratchDirectory scratch;
+  const std::string int4 = (scratch / "int4").string(), file = (test_data() / "text/val.txt").string();
+  ASSERT_EQ(run({"quantize", "--output", int4}).exit_code, 0);
+  const Arguments text = {"perplexity", "--file", file, "--max-tokens", "600", "--compare"};
+  const auto with = [&](Arguments more) {
+    more.insert(more.begin(), text.begin(), text.end());
+    return run(more);
+  };
+  const json same = json_of(with({bard(), "--layers", "--json"}));
+  EXPECT_EQ(same["compared"]["mean_kl"], 0.0);
+  EXPECT_EQ(same["compared"]["max_kl"], 0.0);
+  EXPECT_EQ(same["compared"]["top1_agreement"], 1.0);
+  EXPECT_EQ(same["compared"]["layer_errors"], json(std::vector<double>(9, 0.0)));
+
+  const json apart = json_of(with({int4, "--layers", "--json"})), compared = apart["compared"];
+  EXPECT_EQ(apart["tokens"], 600);
+  EXPECT_EQ(apart["perplexity"], same["perplexity"]);
+  EXPECT_EQ(compared["model"], int4);
+  EXPECT_GT(compared["mean_kl"], 0.0);
+  EXPECT_LT(compared["mean_kl"], 1.0);
+  EXPECT_GT(compared["max_kl"], compared["mean_kl"]);
+  EXPECT_LT(compared["top1_agreement"], 1.0);
+  EXPECT_GT(compared["top1_agreement"], 0.5);
+  EXPECT_NEAR(compared["perplexity_change_percent"],
+              100 * (compared["perplexity"].get<double>() / apart["perplexity"].get<double>() - 1), 1e-9);
+  ASSERT_EQ(compared["layer_errors"].size(), 9u);
+  for (const json& error : compared["layer_errors"]) {
+    EXPECT_GT(error, 0.0);
+    EXPECT_LT(error, 1.0);
+  }
+  const Outcome readable = with({int4, "--layers", "--activation-dtype", "int8"});
+  EXPECT_NE(readable.out.find("top-1 agreement"), std::string::npos) << readable.err;
+  EXPECT_NE(readable.out.find("block 7"), std::string::npos);
+  EXPECT_FALSE(json_of(with({int4, "--json"}))["compared"].contains("layer_errors"));
+}
+
+TEST(Perplexity, RefusesWhatCannotBeCompared) {
+  const std::string file = (test_data() / "text/val.txt").string();
+  expect_refused(run({"perplexity", "--file", file, "--compare", bytes_mixed()}), 2, {"size of the vocabulary", "256"});
+  expect_refused(run({"perplexity", "--file", file, "--compare", "/nowhere"}), 3, {"/nowhere"});
+  expect_refused(run({"perplexity", "--file", file, "--layers"}), 2, {"--compare"});
+}
+
 TEST(Info, TellsWhatAModelIs) {
   const json info = json_of(run({"info", "--json"}));
   EXPECT_EQ(info["source"], "embedded");

@@ -63,7 +63,7 @@ TEST_F(MemoryTest, IsAFewMegabytesAThread) {
   const auto files = checkpoint::open_directory(large);
   EXPECT_LT(growth([&] { quantize::convert(*files, {fresh(), DType::bfloat16}); }), bound);
   EXPECT_LT(growth([&] { quantize::convert(*files, {fresh()}); }), bound);
-  EXPECT_LT(growth([&] { quantize::quantize(*files, {fresh(), {4, 64}}); }), bound);
+  EXPECT_LT(growth([&] { quantize::quantize(*files, {fresh(), {8, 64}}); }), bound);
 }
 
 }  // namespace

@@ -15,11 +15,13 @@ namespace {
 namespace fs = std::filesystem;
 using quantize::QuantizeOptions;
 using quantize::QuantizeReport;
+using quantize::Scales;
 
 class QuantizeTest : public ScratchTest {
  protected:
-  fs::path quantise(const fs::path& from, QuantizeOptions options = {}) {
+  fs::path quantise(const fs::path& from, QuantizeOptions options = {}, Scales scales = Scales::mlx) {
     options.output = fresh();
+    options.scales = scales;
     report_ = quantize::quantize(*checkpoint::open_directory(from), options);
     return options.output;
   }
@@ -79,6 +81,52 @@ TEST_F(QuantizeTest, MatricesHaveTheOraclesBitsAndAllElseStaysAsItIs) {
       EXPECT_TRUE(after.copied.empty()) << "a tensor is not aligned in its file";
     }
   }
+}
+
+// Sum of squares of what `to` misses of the weights `from`, for each quantised matrix.
+std::map<std::string, double> squared_errors(const fs::path& from, const fs::path& to) {
+  const auto before = read(from), after = read(to);
+  std::map<std::string, double> errors;
+  for (const auto& [name, tensor] : before.tensors) {
+    const std::string module = name.substr(0, name.rfind('.'));
+    if (!name.ends_with(".weight") || !after.tensors.contains(module + ".scales")) continue;
+    const TensorView& words = after.tensors.at(name);
+    const std::vector<float> w = values(tensor);
+    const std::int64_t cols = tensor.shape[1];
+    const int bits = static_cast<int>(words.shape[1] * 32 / cols);
+    const TensorView &scales = after.tensors.at(module + ".scales"), &biases = after.tensors.at(module + ".biases");
+    const kernels::MatrixView view = {words.dtype,
+                                      words.data,
+                                      tensor.shape[0],
+                                      cols,
+                                      {bits, cols / scales.shape[1], scales.dtype, scales.data, biases.data}};
+    double& sum = errors[name];
+    for (std::int64_t i = 0; i < std::ssize(w); ++i) {
+      const double miss = static_cast<double>(w[static_cast<std::size_t>(i)]) -
+                          kernels::reference::affine_value(view, i / cols, i % cols);
+      sum += miss * miss;
+    }
+  }
+  return errors;
+}
+
+TEST_F(QuantizeTest, SearchedScalesAreNearerInEveryMatrix) {
+  for (const fs::path& from : {bard(), bytes_mixed(), good("wide")}) {
+    for (const int bits : {4, 8}) {
+      const std::int64_t group = from == good("wide") ? 32 : 64;
+      const auto mlx = squared_errors(from, quantise(from, {{}, {bits, group}}));
+      const auto searched = squared_errors(from, quantise(from, {{}, {bits, group}}, Scales::search));
+      ASSERT_EQ(searched.size(), mlx.size());
+      for (const auto& [name, error] : searched) {
+        EXPECT_LT(error, (bits == 4 ? 0.9 : 0.7) * mlx.at(name)) << name << ", " << bits << " bits";
+      }
+    }
+  }
+}
+
+TEST_F(QuantizeTest, TheSameSearchGivesTheSameFile) {
+  const auto search = [&] { return contents(quantise(bytes_mixed(), {}, Scales::search)); };
+  EXPECT_EQ(differences(search(), search()), std::set<std::string>{});
 }
 
 TEST_F(QuantizeTest, WhatStaysIsListedWithItsReason) {
@@ -145,6 +193,32 @@ TEST_F(QuantizeTest, TheConfigSaysHowAsMlxLmWritesIt) {
   const auto file = checkpoint::open_safetensors(to / "model.safetensors");
   EXPECT_EQ(file.metadata, (std::map<std::string, std::string>{{"format", "mlx"}}));
   EXPECT_EQ(read_file(to / "tokenizer.json"), read_file(bard() / "tokenizer.json"));
+}
+
+TEST_F(QuantizeTest, ModulesMayHaveAFormatOfTheirOwn) {
+  const std::string wide = "backbone.blocks.2.ffn.proj_down";
+  const fs::path mixed = quantise(bard(), {.format = {4, 64}, .modules = {{wide, {8, 64}}, {"lm_head", {8, 64}}}});
+  const Contents four = contents(quantise(bard())), eight = contents(quantise(bard(), {{}, {8, 64}}));
+  // then: each tensor is that of the file in which all have its bits
+  for (const auto& [name, content] : contents(mixed)) {
+    const bool is_wide = name.starts_with(wide + ".") || name.starts_with("lm_head.");
+    EXPECT_TRUE(content == (is_wide ? eight : four).at(name)) << name;
+  }
+  // and the config says so as mlx-lm does
+  const nlohmann::json format = {{"group_size", 64}, {"bits", 8}, {"mode", "affine"}};
+  const nlohmann::json expected = {
+      {"group_size", 64}, {"bits", 4}, {"mode", "affine"}, {wide, format}, {"lm_head", format}};
+  EXPECT_EQ(read_json(mixed / "config.json")["quantization"], expected);
+  // and what is read back is what was read back of those
+  const auto floats = [&](const fs::path& from) {
+    const fs::path to = fresh();
+    quantize::convert(*checkpoint::open_directory(from), {to, DType::float32});
+    return contents(to);
+  };
+  const Contents back = floats(mixed), back_of_eight = floats(quantise(bard(), {{}, {8, 64}}));
+  EXPECT_TRUE(back.at("lm_head.weight") == back_of_eight.at("lm_head.weight"));
+  EXPECT_EQ(load(mixed)->lm_head.groups->bits, 8);
+  EXPECT_EQ(load(mixed)->embedding.groups->bits, 4);
 }
 
 TEST_F(QuantizeTest, EveryLayoutStaysWhatItIs) {

@@ -8,6 +8,7 @@
 #include "xlstm/backend/cpu/blocks.h"
 #include "xlstm/backend/cpu/matrix_view.h"
 #include "xlstm/backend/cpu/norms.h"
+#include "xlstm/backend/observer.h"
 #include "xlstm/base/error.h"
 #include "xlstm/kernels/cpu/affine.h"
 #include "xlstm/kernels/cpu/dispatch.h"
@@ -77,6 +78,7 @@ class CpuBackend final : public Backend {
   std::unique_ptr<State> make_state() override { return std::make_unique<CpuState>(layout_); }
 
   void set_profile(Profile* profile) override { profile_ = profile; }
+  void set_observer(Observer* observer) override { observer_ = observer; }
   void prefill(std::span<const PrefillRow> rows) override;
   void decode(std::span<const DecodeRow> rows) override;
 
@@ -87,6 +89,8 @@ class CpuBackend final : public Backend {
   }
   StateSlot slot_of(State* state) const;
   void embed(TokenId token, float* x) const;
+  void observe(std::size_t depth, std::int64_t rows, const float* x) const;
+  void observe_panels(std::size_t depth, std::int64_t rows, const float* x) const;
   void step(std::span<const TokenId> tokens, std::span<const StateSlot> slots, std::span<float* const> logits);
   void step_through(const PrefillRow& row, std::int64_t first, std::int64_t tokens, const StateSlot& slot);
   void prefill_segment_of(const PrefillRow& row, std::int64_t first, std::int64_t tokens, const StateSlot& slot);
@@ -101,6 +105,7 @@ class CpuBackend final : public Backend {
   Workspace workspace_;  // of one block
   Workspace stream_;     // the residual stream, across blocks
   Profile* profile_ = nullptr;
+  Observer* observer_ = nullptr;
 };
 
 StateSlot CpuBackend::slot_of(State* state) const {
@@ -118,6 +123,23 @@ void CpuBackend::embed(TokenId token, float* x) const {
   if (table.quantized()) return kernels::affine_dequantize(table, token, x);
   const std::byte* row = static_cast<const std::byte*>(table.data) + token * table.row_bytes();
   widen_to_float32(table.dtype, row, static_cast<std::size_t>(table.cols), x);
+}
+
+/// x [rows, D].
+void CpuBackend::observe(std::size_t depth, std::int64_t rows, const float* x) const {
+  if (observer_ == nullptr) return;
+  observer_->on_stream(depth, {x, static_cast<std::size_t>(rows * model_->config.embedding_dim)});
+}
+
+/// x: panels of `rows` tokens.
+void CpuBackend::observe_panels(std::size_t depth, std::int64_t rows, const float* x) const {
+  if (observer_ == nullptr) return;
+  const std::int64_t dim = model_->config.embedding_dim;
+  std::vector<float> plain(static_cast<std::size_t>(rows * dim));
+  for (std::int64_t t = 0; t < rows; ++t) {
+    kernels::panel_get_lane(x + t / W * dim * W, dim, static_cast<int>(t % W), plain.data() + t * dim);
+  }
+  observe(depth, rows, plain.data());
 }
 
 /// hidden [batch, D], before the final norm; logits[b] [V].
@@ -154,10 +176,12 @@ void CpuBackend::step(std::span<const TokenId> tokens, std::span<const StateSlot
   float* x = stream_.take(batch * dim);
   for (std::int64_t b = 0; b < batch; ++b) embed(tokens[static_cast<std::size_t>(b)], x + b * dim);
   pass().lap(model::Op::embed);
+  observe(0, batch, x);
   const DecodeBatch decode_batch = {batch, x, slots};
   for (std::size_t index = 0; index < model_->blocks.size(); ++index) {
     workspace_.reset();
     std::visit([&](const auto& block) { decode_block(pass(), block, index, decode_batch); }, model_->blocks[index]);
+    observe(index + 1, batch, x);
   }
   if (!logits.empty()) write_logits(batch, x, logits);
 }
@@ -235,9 +259,11 @@ void CpuBackend::prefill_segment_of(const PrefillRow& row, std::int64_t first, s
     }
   });
   pass().lap(model::Op::embed);
+  observe_panels(0, tokens, s.x);
   for (std::size_t index = 0; index < model_->blocks.size(); ++index) {
     workspace_.reset();
     std::visit([&](const auto& block) { prefill_block(pass(), block, index, s); }, model_->blocks[index]);
+    observe_panels(index + 1, tokens, s.x);
   }
   const bool is_last = first + tokens == static_cast<std::int64_t>(row.tokens.size());
   if (row.wanted == Logits::all) {

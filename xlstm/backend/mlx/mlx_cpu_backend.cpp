@@ -26,6 +26,7 @@ class MlxCpuBackend : public Backend {
   std::unique_ptr<State> make_state() override { return cpu_->make_state(); }
   std::size_t prefill_segment() const noexcept override { return cpu_->prefill_segment(); }
   void set_profile(Profile* profile) override { cpu_->set_profile(profile); }
+  void set_observer(Observer* observer) override { cpu_->set_observer(observer); }
 
   void prefill(std::span<const PrefillRow> rows) override {
     owner_.check();

@@ -10,6 +10,7 @@
 #include "xlstm/backend/cpu/cpu_backend.h"
 #include "xlstm/backend/mlx/mlx_backend.h"
 #include "xlstm/backend/mlx/mlx_runtime.h"
+#include "xlstm/backend/observer.h"
 #include "xlstm/backend/profile.h"
 #include "xlstm/base/error.h"
 
@@ -61,6 +62,29 @@ TEST(MlxCpuBackend, TimesTheOperationsOfTheCpuBackend) {
   backend->set_profile(&profile);
   everything(*backend, {{some_tokens(20, 1)}});
   EXPECT_EQ(profile[model::Op::head].laps, 2);  // of the prefill, of the step
+}
+
+class Recorder final : public Observer {
+ public:
+  void on_stream(std::size_t depth, std::span<const float> x) override {
+    seen.push_back(static_cast<float>(depth));
+    seen.insert(seen.end(), x.begin(), x.end());
+  }
+  Values seen;
+};
+
+Values streams(Backend& backend) {
+  Recorder recorder;
+  const Observation observation(backend, recorder);
+  everything(backend, {{some_tokens(20, 1)}, {some_tokens(5, 2)}});
+  return recorder.seen;
+}
+
+TEST(MlxCpuBackend, ShowsTheStreamsOfTheCpuBackend) {
+  const ModelPtr model = testing::tiny_large_model();
+  const auto cpu = make_cpu_backend(model, kOptions), mlx = make_mlx_cpu_backend(model, kOptions);
+  EXPECT_FALSE(streams(*mlx).empty());
+  EXPECT_EQ(streams(*mlx), streams(*cpu));
 }
 
 void expect_the_bits_of_the_cpu_backend(const Options& options) {

@@ -71,6 +71,11 @@ TEST(MlxGraphBackend, HasNoOperationsToProfile) {
   EXPECT_EQ(code_of([&] { backend->set_profile(nullptr); }), ErrorCode::unsupported);
 }
 
+TEST(MlxGraphBackend, ShowsNoStreams) {
+  const auto backend = make_mlx_backend(testing::tiny_large_model(), {});
+  EXPECT_EQ(code_of([&] { backend->set_observer(nullptr); }), ErrorCode::unsupported);
+}
+
 TEST(MlxGraphBackend, AnyCutOfTheStreamGivesTheSame) {
   for (const ModelPtr& model : tiny_models()) {
     const auto backend = make_mlx_backend(model, {});
