@@ -11,10 +11,17 @@ speed() { # NAME FLAG...: xlstm bench, kept as NAME
 }
 speed bard-8m --model models/bard-8m
 speed 165m-bfloat16 --synthetic 165m --dtype bfloat16
-speed 1.3b-bfloat16 --synthetic 1.3b --dtype bfloat16
+for dtype in bfloat16 int8 int4; do
+  speed "1.3b-$dtype" --synthetic 1.3b --dtype "$dtype"
+done
 tools/record.py step64 "$build/bin/xlstm" bench --synthetic step64 --prompt-tokens 0 --decode-tokens 1000
 tools/record.py profile-1.3b-bfloat16 "$build/bin/xlstm" bench --synthetic 1.3b --prompt-tokens 256 --profile
-tools/record.py batch-1.3b-bfloat16 "$build/bin/xlstm" bench --synthetic 1.3b --prompt-tokens 0 --sweep batch=1,2,4,8,16,32
+for dtype in bfloat16 int8 int4; do
+  for rows in batch-invariant no-batch-invariant; do
+    tools/record.py "$rows-1.3b-$dtype" "$build/bin/xlstm" bench --synthetic 1.3b --dtype "$dtype" --prompt-tokens 0 \
+      --decode-tokens 8 --repeats 3 "--$rows" --sweep batch=1,2,4,8,16,32
+  done
+done
 tools/record.py positions "$build/bin/xlstm" bench --positions 1000,10000,100000,1000000
 tools/record.py weights-1.3b-bfloat16 bench/weights.py --engine "$build/bin/xlstm"
 for target in $("$build/bin/xlstm" info --json | python3 -c 'import json, sys; print(*json.load(sys.stdin)["cpu_targets"])'); do

@@ -326,7 +326,7 @@ TEST(Completion, WorksInBash) {
   const ScratchDirectory scratch;
   std::ofstream(scratch / "xlstm.bash") << run({"completion", "bash"}).out;
   EXPECT_EQ(complete_in_bash(scratch / "xlstm.bash", "xlstm gen"), "generate\n");
-  EXPECT_EQ(complete_in_bash(scratch / "xlstm.bash", "xlstm perplexity --no"), "--no-bos\n");
+  EXPECT_EQ(complete_in_bash(scratch / "xlstm.bash", "xlstm perplexity --no-bo"), "--no-bos\n");
   EXPECT_EQ(complete_in_bash(scratch / "xlstm.bash", "xlstm bench --dtype b"), "bfloat16\n");
   EXPECT_EQ(complete_in_bash(scratch / "xlstm.bash", "xlstm completion f"), "fish\n");
   EXPECT_EQ(complete_in_bash(scratch / "xlstm.bash", "xlstm convert --layout p"), "package\n");
