@@ -17,9 +17,10 @@ done
 tools/record.py step64 "$build/bin/xlstm" bench --synthetic step64 --prompt-tokens 0 --decode-tokens 1000
 tools/record.py profile-1.3b-bfloat16 "$build/bin/xlstm" bench --synthetic 1.3b --prompt-tokens 256 --profile
 for dtype in bfloat16 int8 int4; do
-  for rows in batch-invariant no-batch-invariant; do
-    tools/record.py "$rows-1.3b-$dtype" "$build/bin/xlstm" bench --synthetic 1.3b --dtype "$dtype" --prompt-tokens 0 \
-      --decode-tokens 8 --repeats 3 "--$rows" --sweep batch=1,2,4,8,16,32
+  for flag in '' --no-batch-invariant; do
+    # shellcheck disable=SC2086 # no flag is no word
+    tools/record.py "batch$flag-1.3b-$dtype" "$build/bin/xlstm" bench --synthetic 1.3b --dtype "$dtype" --prompt-tokens 0 \
+      --decode-tokens 8 --repeats 3 $flag --sweep batch=1,2,4,8,16,32
   done
 done
 tools/record.py positions "$build/bin/xlstm" bench --positions 1000,10000,100000,1000000

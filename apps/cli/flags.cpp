@@ -71,9 +71,9 @@ void add_model_flags(CLI::App& verb, ModelFlags& flags) {
       ->check(one_of({"float32", "bfloat16"}))
       ->group("Model")
       ->capture_default_str();
-  verb.add_flag(
-          "--batch-invariant,!--no-batch-invariant", flags.batch_invariant,
-          "A sequence has the same bits in every batch (default); without it large batches are faster (backend cpu)")
+  verb.add_flag_callback(
+          "--no-batch-invariant", [&flags] { flags.batch_invariant = false; },
+          "Faster decoding of large batches, in which a sequence's bits depend on the size of the batch (backend cpu)")
       ->group("Model");
   verb.add_option("--weights", flags.weights,
                   "Use them where they lie in the mapped file, or copy them into memory of huge pages first")
