@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "tests/fuzz/checkpoint/corpus.h"
+#include "tests/support/peak_memory.h"
 #include "xlstm/base/error.h"
 #include "xlstm/base/random.h"
 
@@ -150,22 +151,8 @@ Outcome load(const FileBytes& files) {
   }
 }
 
-// Peak resident bytes of this process since the last reset; 0 where the system does not say.
-std::size_t peak_bytes() {
-  std::ifstream status("/proc/self/status");
-  std::string word;
-  std::size_t kibibytes = 0;
-  while (status >> word) {
-    if (word == "VmHWM:" && status >> kibibytes) return kibibytes * 1024;
-  }
-  return 0;
-}
-
-bool reset_peak() {
-  std::ofstream file("/proc/self/clear_refs");
-  file << "5" << std::flush;
-  return file.good();
-}
+using tests::peak_bytes;
+using tests::reset_peak;
 
 TEST(Mutations, TenThousandDamagedCheckpointsAreLoadedOrRefusedQuicklyAndInLittleMemory) {
   std::vector<FileBytes> good;

@@ -4,13 +4,11 @@
 
 #include <algorithm>
 #include <cmath>
-#include <filesystem>
 #include <string>
 
+#include "tests/unit/backend/corpus_model.h"
 #include "tests/unit/backend/cpu_runner.h"
-#include "xlstm/checkpoint/checkpoint.h"
 #include "xlstm/kernels/cpu/dispatch.h"
-#include "xlstm/model/load.h"
 
 namespace xlstm::testing {
 namespace {
@@ -18,11 +16,6 @@ namespace {
 using backend::DecodeRow;
 using backend::Logits;
 using backend::State;
-
-std::shared_ptr<const model::Model> load(const std::string& name) {
-  const auto directory = std::filesystem::path(XLSTM_SOURCE_DIR) / "tests/fuzz/corpus/good" / name;
-  return model::build_model(checkpoint::read_checkpoint(*checkpoint::open_directory(directory)));
-}
 
 constexpr std::int64_t kGroup = 32;  // of all quantised models of the corpus
 
@@ -104,7 +97,8 @@ class QuantizedBackendTest : public ::testing::TestWithParam<Case> {
     return random_tokens(count, model_->config.vocab_size, seed);
   }
 
-  const std::shared_ptr<const model::Model> model_ = load(GetParam().quantized), plain_ = load(GetParam().plain);
+  const std::shared_ptr<const model::Model> model_ = tests::corpus_model(GetParam().quantized),
+                                            plain_ = tests::corpus_model(GetParam().plain);
   const std::size_t vocab_ = static_cast<std::size_t>(model_->config.vocab_size);
 };
 

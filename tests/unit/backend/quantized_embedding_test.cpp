@@ -2,21 +2,14 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <filesystem>
 #include <string>
 #include <vector>
 
+#include "tests/unit/backend/corpus_model.h"
 #include "xlstm/backend/cpu/cpu_backend.h"
-#include "xlstm/checkpoint/checkpoint.h"
-#include "xlstm/model/load.h"
 
 namespace xlstm::testing {
 namespace {
-
-std::shared_ptr<const model::Model> load(const std::string& name) {
-  const auto directory = std::filesystem::path(XLSTM_SOURCE_DIR) / "tests/fuzz/corpus/good" / name;
-  return model::build_model(checkpoint::read_checkpoint(*checkpoint::open_directory(directory)));
-}
 
 std::vector<float> logits_of(std::shared_ptr<const model::Model> model) {
   const auto backend = backend::make_cpu_backend(model, {1});
@@ -30,10 +23,10 @@ std::vector<float> logits_of(std::shared_ptr<const model::Model> model) {
 
 // The corpus holds the same values plainly and quantised.
 TEST(QuantizedEmbedding, GivesTheSameLogitsAsTheSameValuesStoredPlainly) {
-  const auto plain = load("wide");
+  const auto plain = tests::corpus_model("wide");
   const std::vector<float> expected = logits_of(plain);
   for (const char* name : {"wide_int4", "wide_int8", "wide_int4_float16"}) {
-    const auto quantized = load(name);
+    const auto quantized = tests::corpus_model(name);
     auto mixed = std::make_shared<model::Model>(*plain);
     mixed->embedding = quantized->embedding;
     ASSERT_TRUE(mixed->embedding.groups.has_value());

@@ -1,26 +1,19 @@
 // Decode without batch invariance: large batches go through the panel products of prefill and answer as the others do.
 #include "xlstm/backend/cpu/wide_batch.h"
+#include "tests/unit/backend/corpus_model.h"
 
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <filesystem>
 
 #include "tests/unit/backend/cpu_runner.h"
 #include "tests/unit/backend/tiny_model.h"
-#include "xlstm/checkpoint/checkpoint.h"
 #include "xlstm/kernels/cpu/dispatch.h"
-#include "xlstm/model/load.h"
 
 namespace xlstm::testing {
 namespace {
 
 using ModelPointer = std::shared_ptr<const model::Model>;
-
-ModelPointer load(const std::string& name) {
-  const auto directory = std::filesystem::path(XLSTM_SOURCE_DIR) / "tests/fuzz/corpus/good" / name;
-  return model::build_model(checkpoint::read_checkpoint(*checkpoint::open_directory(directory)));
-}
 
 /// Logits and states of `batch` sequences after two steps in one call each.
 struct Answer {
@@ -53,7 +46,8 @@ class WideBatchTest : public ::testing::Test {
 };
 
 TEST_F(WideBatchTest, AnyBatchAnswersAsWithInvarianceOnEveryCpuTarget) {
-  std::vector<ModelPointer> models = {load("wide"), load("wide_int4"), load("research_wide_int4")};
+  std::vector<ModelPointer> models = {tests::corpus_model("wide"), tests::corpus_model("wide_int4"),
+                                      tests::corpus_model("research_wide_int4")};
   for (const TinySpec& spec : tiny_specs()) models.push_back(make_tiny_model(spec));
   for (const std::string& target : kernels::cpu_targets()) {
     kernels::force_cpu_target(target);
@@ -77,7 +71,7 @@ TEST_F(WideBatchTest, AnyBatchAnswersAsWithInvarianceOnEveryCpuTarget) {
 
 // What the two ways are told apart by: below the crossover not one bit may differ, so both took vectors.
 TEST_F(WideBatchTest, BelowTheCrossoverNoBitDiffersAndFromAPanelOnSomeDo) {
-  const ModelPointer model = load("wide");
+  const ModelPointer model = tests::corpus_model("wide");
   const auto crossover = static_cast<std::size_t>(backend::panel_crossover(false));
   ASSERT_LE(crossover, 16u);
   const Answer below = decode(model, crossover - 1, false), below_exact = decode(model, crossover - 1, true);

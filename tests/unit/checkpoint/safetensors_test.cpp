@@ -18,6 +18,7 @@
 #include <string>
 #include <vector>
 
+#include "tests/support/full_disk.h"
 #include "xlstm/base/error.h"
 
 namespace xlstm::checkpoint {
@@ -176,7 +177,6 @@ TEST_F(SafetensorsTest, WhatIsNoRegularFileIsNotReplaced) {
   EXPECT_EQ(count_files(), 2u);
 }
 
-// A full disk is played by the limit on file sizes, which is per process: hence the child.
 TEST_F(SafetensorsTest, AWriteThatFailsHalfWayLeavesTheOldFile) {
   const std::vector<float> small(16, 1.0f), big(1 << 20, 2.0f);
   const std::vector<TensorView> old_tensors = {tensor("x", DType::float32, {16}, small.data())};
@@ -184,24 +184,7 @@ TEST_F(SafetensorsTest, AWriteThatFailsHalfWayLeavesTheOldFile) {
   write_safetensors(path("a"), old_tensors, {});
   const std::string before = contents(path("a"));
 
-  const pid_t child = ::fork();
-  if (child == 0) {
-    ::signal(SIGXFSZ, SIG_IGN);
-    const rlimit limit = {64 << 10, 64 << 10};
-    ::setrlimit(RLIMIT_FSIZE, &limit);
-    try {
-      write_safetensors(path("a"), new_tensors, {});
-    } catch (const Error& error) {
-      const bool named =
-          std::string(error.what()).find("expected to write but got: File too large") != std::string::npos;
-      ::_exit(error.code() == ErrorCode::internal && named ? 42 : 1);
-    }
-    ::_exit(0);
-  }
-  int status = 0;
-  ASSERT_EQ(::waitpid(child, &status, 0), child);
-  ASSERT_TRUE(WIFEXITED(status));
-  EXPECT_EQ(WEXITSTATUS(status), 42);
+  tests::expect_refused_by_a_full_disk(64 << 10, [&] { write_safetensors(path("a"), new_tensors, {}); });
   EXPECT_EQ(contents(path("a")), before);
   EXPECT_EQ(count_files(), 1u);  // no temporary file either
 }

@@ -8,6 +8,7 @@
 #include <set>
 #include <string>
 
+#include "tests/support/expect_error.h"
 #include "xlstm/base/error.h"
 #include "xlstm/engine/bench_positions.h"
 #include "xlstm/model/cost.h"
@@ -39,16 +40,7 @@ double sum_of_shares(const std::vector<ProfileRow>& rows) {
   return sum;
 }
 
-template <class F>
-void expect_error(ErrorCode code, const std::string& part, F&& f) {
-  try {
-    f();
-    FAIL() << "no error; expected one that says \"" << part << '"';
-  } catch (const Error& error) {
-    EXPECT_EQ(error.code(), code) << error.what();
-    EXPECT_THAT(error.what(), testing::HasSubstr(part));
-  }
-}
+using tests::expect_error;
 
 /// A profile with laps of these operations.
 backend::Profile lapped(std::initializer_list<Op> ops) {

@@ -14,6 +14,7 @@
 #include <string>
 
 #include "tests/parity/compare.h"
+#include "tests/support/expect_error.h"
 #include "xlstm/base/error.h"
 #include "xlstm/sampling/sampler.h"
 #include "xlstm/state/state_file.h"
@@ -33,16 +34,7 @@ LoadOptions from(const fs::path& model) {
   return options;
 }
 
-void expect_error(ErrorCode code, const std::string& part, const std::function<void()>& action) {
-  try {
-    action();
-    ADD_FAILURE() << "expected an error with \"" << part << "\"";
-  } catch (const Error& error) {
-    EXPECT_EQ(error.code(), code) << error.what();
-    EXPECT_THAT(error.what(), HasSubstr(part));
-    EXPECT_THAT(error.what(), testing::Not(HasSubstr("\n")));
-  }
-}
+using tests::expect_error;
 
 class EngineTest : public testing::Test {
  protected:

@@ -16,6 +16,7 @@
 #include <variant>
 #include <vector>
 
+#include "tests/support/expect_error.h"
 #include "xlstm/base/error.h"
 #include "xlstm/checkpoint/checkpoint.h"
 #include "xlstm/model/load.h"
@@ -29,16 +30,7 @@ using testing::HasSubstr;
 // Widths for which no usual factor is right, so that write_huggingface must find its own.
 const SyntheticShape kTiny = {"tiny", 48, 3, 3, 7, 11, 130, 71};
 
-template <class F>
-void expect_error(ErrorCode code, const std::string& part, F&& f) {
-  try {
-    f();
-    FAIL() << "no error; expected one that says \"" << part << '"';
-  } catch (const Error& error) {
-    EXPECT_EQ(error.code(), code) << error.what();
-    EXPECT_THAT(error.what(), HasSubstr(part));
-  }
-}
+using tests::expect_error;
 
 std::vector<float> values_of(const TensorView& view) {
   std::vector<float> values(static_cast<std::size_t>(view.size()));

@@ -8,6 +8,7 @@
 #include <cmath>
 #include <csignal>
 
+#include "tests/support/full_disk.h"
 #include "tests/unit/quantize/files.h"
 #include "xlstm/checkpoint/safetensors.h"
 #include "xlstm/engine/model_hash.h"
@@ -269,26 +270,8 @@ TEST_F(ConvertTest, AnErrorOrACancelLeavesNothing) {
   EXPECT_EQ(count(), 0u);
 }
 
-// A full disk is played by the limit on file sizes, which is per process: hence the child.
 TEST_F(ConvertTest, AWriteThatFailsHalfWayLeavesNothing) {
-  const pid_t child = ::fork();
-  if (child == 0) {
-    ::signal(SIGXFSZ, SIG_IGN);
-    const rlimit limit = {20 << 20, 20 << 20};
-    ::setrlimit(RLIMIT_FSIZE, &limit);
-    try {
-      convert(bard(), DType::float32);
-    } catch (const Error& error) {
-      const bool named =
-          std::string(error.what()).find("expected to write but got: File too large") != std::string::npos;
-      ::_exit(error.code() == ErrorCode::internal && named ? 42 : 1);
-    }
-    ::_exit(0);
-  }
-  int status = 0;
-  ASSERT_EQ(::waitpid(child, &status, 0), child);
-  ASSERT_TRUE(WIFEXITED(status));
-  EXPECT_EQ(WEXITSTATUS(status), 42);
+  tests::expect_refused_by_a_full_disk(20 << 20, [&] { convert(bard(), DType::float32); });
   EXPECT_EQ(count(), 0u);
 }
 

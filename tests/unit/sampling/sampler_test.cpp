@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "reference_distribution.h"
+#include "tests/support/expect_error.h"
 #include "xlstm/base/error.h"
 
 namespace xlstm::sampling {
@@ -45,17 +46,7 @@ std::vector<TokenId> support(const std::vector<float>& logits, const SamplingPar
   return ids;
 }
 
-template <class F>
-void expect_error(ErrorCode code, const std::string& part, F&& f) {
-  try {
-    f();
-    FAIL() << "no error; expected one that says \"" << part << '"';
-  } catch (const Error& error) {
-    EXPECT_EQ(error.code(), code) << error.what();
-    EXPECT_THAT(error.what(), HasSubstr(part));
-    EXPECT_THAT(error.what(), testing::Not(HasSubstr("\n")));
-  }
-}
+using tests::expect_error;
 
 TEST(Greedy, TakesTheLargestAndTheLowestIdOfATie) {
   EXPECT_EQ(take({1, 5, 2}, kGreedy), 1);

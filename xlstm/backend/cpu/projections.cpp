@@ -236,7 +236,8 @@ void project_vectors(const Pass& pass, const float* x, std::int64_t batch, std::
 
 void project(const Pass& pass, const float* x, std::int64_t batch, std::span<const Projection> projections) {
   const std::int64_t through_panels = pass.batch_invariant ? 0 : panel_rows(pass, batch, projections);
-  if (through_panels > 0) project_through_panels(pass, x, through_panels, projections);
+  if (through_panels == 0) return project_vectors(pass, x, batch, projections);
+  project_through_panels(pass, x, through_panels, projections);
   if (through_panels == batch) return;
   std::array<Projection, kMaxProjections> rest;
   std::copy(projections.begin(), projections.end(), rest.begin());

@@ -2,22 +2,15 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <filesystem>
 #include <string>
 #include <vector>
 
+#include "tests/unit/backend/corpus_model.h"
 #include "xlstm/backend/cpu/cpu_backend.h"
 #include "xlstm/backend/mlx/mlx_backend.h"
-#include "xlstm/checkpoint/checkpoint.h"
-#include "xlstm/model/load.h"
 
 namespace xlstm::backend {
 namespace {
-
-std::shared_ptr<const model::Model> load(const std::string& name) {
-  const auto directory = std::filesystem::path(XLSTM_SOURCE_DIR) / "tests/fuzz/corpus/good" / name;
-  return model::build_model(checkpoint::read_checkpoint(*checkpoint::open_directory(directory)));
-}
 
 std::vector<float> logits_of(Backend& backend) {
   const auto state = backend.make_state();
@@ -28,7 +21,9 @@ std::vector<float> logits_of(Backend& backend) {
   return logits;
 }
 
-std::vector<float> logits_of(const std::string& name) { return logits_of(*make_mlx_backend(load(name), {})); }
+std::vector<float> logits_of(const std::string& name) {
+  return logits_of(*make_mlx_backend(tests::corpus_model(name), {}));
+}
 
 TEST(QuantizedNetwork, IsThatOfItsDequantisedWeights) {
   const std::vector<float> plain = logits_of("wide"), research = logits_of("research_wide");
@@ -44,7 +39,8 @@ TEST(QuantizedNetwork, IsThatOfItsDequantisedWeights) {
 TEST(QuantizedNetwork, IsTheOneThatTheCpuBackendRuns) {
   for (const char* name : {"wide_int4", "wide_int8", "wide_int4_float16", "wide_int4_fused", "wide_int4_modules",
                            "wide_int4_tied", "wide_int4_package", "research_wide_int4", "research_wide_tied_int4"}) {
-    const auto cpu = make_cpu_backend(load(name), {.num_threads = 1, .activation_dtype = DType::float32});
+    const auto cpu =
+        make_cpu_backend(tests::corpus_model(name), {.num_threads = 1, .activation_dtype = DType::float32});
     const std::vector<float> expected = logits_of(*cpu), logits = logits_of(name);
     ASSERT_EQ(logits.size(), expected.size()) << name;
     for (std::size_t i = 0; i < logits.size(); ++i) {
@@ -55,7 +51,7 @@ TEST(QuantizedNetwork, IsTheOneThatTheCpuBackendRuns) {
 }
 
 TEST(QuantizedNetwork, CountsItsFloat32CopiesOfTheWeights) {
-  const auto model = load("wide_int4");
+  const auto model = tests::corpus_model("wide_int4");
   // All numbers of the network, the scales and biases of groups not among them.
   EXPECT_EQ(make_mlx_backend(model, {})->repacked_bytes(), static_cast<std::size_t>(model->num_parameters) * 4);
   EXPECT_EQ(make_cpu_backend(model, {})->repacked_bytes(), 0u);
