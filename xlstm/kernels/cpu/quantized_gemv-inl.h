@@ -26,12 +26,11 @@ constexpr int kVectors = kLanes == 1 ? 1 : 4;  // of a batch, that share a pass 
 
 #include "xlstm/kernels/cpu/quantized_dot-inl.h"
 
-/// Where a row of weights stands, or what is left of it.
+/// Where a stream of rows of weights stands.
 struct Row {
   const std::byte* words;
   const std::byte* scales;
   const std::byte* biases;
-  bool last;  // behind its scales and biases there may be no memory
 };
 
 /// What scales and biases are, and the bytes of one.
@@ -50,20 +49,21 @@ struct Vectors {
 
 HWY_INLINE V load_floats(const std::byte* at) { return hn::LoadU(D(), reinterpret_cast<const float*>(at)); }
 
-/// Rows of weights with groups of kGroupWords words. A unit is a line of weights, or a group where that is longer; even
-/// and odd units have running sums of their own.
+/// Rows of weights with groups of kGroupWords words, so many that a unit is a line of weights, or a group where that is
+/// longer.
 template <class Dot, std::int64_t kGroupWords>
 struct RowKernel {
   static constexpr std::int64_t kUnitWords = std::max(kGroupWords, kLineWords), kUnitBytes = kUnitWords * 4;
   static constexpr std::int64_t kUnitGroups = kUnitWords / kGroupWords, kUnitX = kUnitBytes * Dot::kParts;
+  static constexpr std::int64_t kBlockUnits = kBlockGroups / kUnitGroups;
   // A step ends with one vector of sums of products: of a group, or of as many groups as a vector holds.
   static constexpr std::int64_t kStepWords = std::max(kGroupWords, kLanes), kStepGroups = kStepWords / kGroupWords;
 
   template <int B>
   struct Sums {
-    V even[B], odd[B];
+    V of[B];
     HWY_INLINE Sums() {
-      for (int b = 0; b < B; ++b) even[b] = odd[b] = hn::Zero(D());
+      for (int b = 0; b < B; ++b) of[b] = hn::Zero(D());
     }
   };
 
@@ -92,7 +92,7 @@ struct RowKernel {
   /// the unit's first group on.
   template <int R, int B>
   static HWY_INLINE void multiply_unit(const std::byte* const (&w)[R], const std::byte* q, std::int64_t stride,
-                                       const float* const (&scales)[R], V (*const (&sums)[R])[B]) {
+                                       const float* const (&scales)[R], Sums<B> (&sums)[R]) {
     for (std::int64_t step = 0; step < kUnitWords; step += kStepWords) {
       typename Dot::Sum dots[R][B];
       for (std::int64_t word = step; word < step + kStepWords; word += kLanes) {
@@ -105,46 +105,42 @@ struct RowKernel {
       for (int r = 0; r < R; ++r) {
         for (int b = 0; b < B; ++b) {
           const V scale = step_scales(scales[r] + b * kBlockGroups + step / kGroupWords);
-          V& sum = (*sums[r])[b];
+          V& sum = sums[r].of[b];
           sum = hn::MulAdd(hn::ConvertTo(D(), Dot::total(dots[r][b])), scale, sum);
         }
       }
     }
   }
 
+  /// Units of a block, whose scales are at scales[r]; what lies kPrefetchBytes behind them is fetched.
   template <int R, int B>
   static HWY_INLINE void multiply_units(const Row (&rows)[R], const Vectors& x,
                                         const float (&scales)[R][B * kBlockGroups], std::int64_t units,
-                                        std::int64_t ahead, Sums<B>* sums) {
+                                        Sums<B> (&sums)[R]) {
     const std::byte* q = x.q;
     const std::byte* w[R];
     const float* scale[R];
-    V(*even[R])[B];
-    V(*odd[R])[B];
     for (int r = 0; r < R; ++r) {
       w[r] = rows[r].words;
       scale[r] = scales[r];
-      even[r] = &sums[r].even;
-      odd[r] = &sums[r].odd;
     }
-    const auto advance = [&] {
+    const auto multiply_next = [&]() HWY_ATTR {
+      for (int r = 0; r < R; ++r) {
+        for (std::int64_t line = 0; line < kUnitBytes; line += kLineBytes) fetch_line(w[r] + line);
+      }
+      multiply_unit<R, B>(w, q, x.stride, scale, sums);
       for (int r = 0; r < R; ++r) {
         w[r] += kUnitBytes;
         scale[r] += kUnitGroups;
       }
       q += kUnitX;
     };
-    for (; units >= 2; units -= 2) {
-      for (int r = 0; r < R; ++r) {
-        for (std::int64_t line = 0; line < 2 * kUnitBytes; line += kLineBytes)
-          __builtin_prefetch(w[r] + ahead + line, 0, 2);
-      }
-      multiply_unit<R, B>(w, q, x.stride, scale, even);
-      advance();
-      multiply_unit<R, B>(w, q, x.stride, scale, odd);
-      advance();
+    if constexpr (kUnitGroups > 1) {  // 4 % from memory, as it makes each unit cheaper; longer units gain nothing
+#pragma GCC unroll 4
+      for (; units > 0; --units) multiply_next();
+    } else {
+      for (; units > 0; --units) multiply_next();
     }
-    if (units > 0) multiply_unit<R, B>(w, q, x.stride, scale, even);
   }
 
   /// The scales of a block's first `groups` groups, of weights times activations, zeros for the others, and its part of
@@ -164,60 +160,78 @@ struct RowKernel {
         const V scale_x = load_floats(x.scales + b * x.stride + g * 4),
                 sum_x = load_floats(x.sums + b * x.stride + g * 4);
         hn::Store(hn::Mul(scale, scale_x), D(), scales + b * kBlockGroups + g);
-        sums.even[b] = hn::MulAdd(bias, sum_x, sums.even[b]);
+        sums.of[b] = hn::MulAdd(bias, sum_x, sums.of[b]);
       }
     }
   }
 
-  /// The last groups of a row, fewer than a block; those of a last row are copied first.
+  /// multiply_parameters() of the last groups of a row, fewer than a block; `at_end`: behind the parameters may be no
+  /// memory, so that they are copied first.
   template <int B>
-  static HWY_INLINE void multiply_rest(const Row& w, Parameters parameters, const Vectors& x, std::int64_t groups,
-                                       Sums<B>& sums) {
-    alignas(kLineBytes) float scales[1][B * kBlockGroups];
-    if (w.last) {
-      alignas(kLineBytes) std::byte rest_scales[kBlockGroups * 4] = {}, rest_biases[kBlockGroups * 4] = {};
-      std::memcpy(rest_scales, w.scales, static_cast<std::size_t>(groups * parameters.bytes));
-      std::memcpy(rest_biases, w.biases, static_cast<std::size_t>(groups * parameters.bytes));
-      multiply_parameters<B>({w.words, rest_scales, rest_biases, true}, parameters, x, groups, scales[0], sums);
-    } else {
-      multiply_parameters<B>(w, parameters, x, groups, scales[0], sums);
-    }
-    const std::int64_t units = groups / kUnitGroups, rest_groups = groups % kUnitGroups;
-    multiply_units<1, B>({w}, x, scales, units, 0, &sums);
-    if (rest_groups == 0) return;
-    alignas(kLineBytes) std::byte words[kUnitBytes] = {};
-    std::memcpy(words, w.words + units * kUnitBytes, static_cast<std::size_t>(rest_groups * kGroupWords * 4));
-    multiply_unit<1, B>({words}, x.q + units * kUnitX, x.stride, {scales[0] + units * kUnitGroups}, {&sums.odd});
+  static HWY_INLINE void multiply_last_parameters(const Row& w, bool at_end, Parameters parameters, const Vectors& x,
+                                                  std::int64_t groups, float* scales, Sums<B>& sums) {
+    if (!at_end) return multiply_parameters<B>(w, parameters, x, groups, scales, sums);
+    alignas(kLineBytes) std::byte last_scales[kBlockGroups * 4] = {}, last_biases[kBlockGroups * 4] = {};
+    std::memcpy(last_scales, w.scales, static_cast<std::size_t>(groups * parameters.bytes));
+    std::memcpy(last_biases, w.biases, static_cast<std::size_t>(groups * parameters.bytes));
+    multiply_parameters<B>({w.words, last_scales, last_biases}, parameters, x, groups, scales, sums);
   }
 
-  /// R rows times B vectors, block by block: the rows are streams of their own.
+  /// The last groups of rows, fewer than a block.
   template <int R, int B>
-  static HWY_INLINE void multiply_row(Row (&w)[R], Parameters parameters, std::int64_t groups, Vectors x,
-                                      float* const (&y)[R], std::int64_t y_stride) {
-    constexpr std::int64_t kBlockUnits = kBlockGroups / kUnitGroups;
+  static HWY_NOINLINE void multiply_rest(const Row (&w)[R], const bool (&at_end)[R], Parameters parameters,
+                                         const Vectors& x, std::int64_t groups, Sums<B> (&sums)[R]) {
+    alignas(kLineBytes) float scales[R][B * kBlockGroups];
+    for (int r = 0; r < R; ++r) multiply_last_parameters<B>(w[r], at_end[r], parameters, x, groups, scales[r], sums[r]);
+    const std::int64_t units = groups / kUnitGroups, rest_groups = groups % kUnitGroups;
+    multiply_units<R, B>(w, x, scales, units, sums);
+    if (rest_groups == 0) return;
+    alignas(kLineBytes) std::byte words[R][kUnitBytes] = {};
+    const std::byte* from[R];
+    const float* unit_scales[R];
+    for (int r = 0; r < R; ++r) {
+      std::memcpy(words[r], w[r].words + units * kUnitBytes, static_cast<std::size_t>(rest_groups * kGroupWords * 4));
+      from[r] = words[r];
+      unit_scales[r] = scales[r] + units * kUnitGroups;
+    }
+    multiply_unit<R, B>(from, x.q + units * kUnitX, x.stride, unit_scales, sums);
+  }
+
+  /// R rows times B vectors, block by block, which leaves w at the next rows: y[r][b * y_stride].
+  template <int R, int B>
+  static HWY_INLINE void multiply_row(Row (&w)[R], const bool (&at_end)[R], Parameters parameters, std::int64_t groups,
+                                      Vectors x, float* const (&y)[R], std::int64_t y_stride) {
     Sums<B> sums[R];
+    const auto advance = [&](std::int64_t by) HWY_ATTR {
+      for (int r = 0; r < R; ++r) {
+        w[r].words += by * kGroupWords * 4;
+        w[r].scales += by * parameters.bytes;
+        w[r].biases += by * parameters.bytes;
+      }
+    };
     for (; groups >= kBlockGroups; groups -= kBlockGroups) {
       alignas(kLineBytes) float scales[R][B * kBlockGroups];
       for (int r = 0; r < R; ++r) {
         __builtin_prefetch(w[r].scales + kPrefetchParameters, 0, 2);
         __builtin_prefetch(w[r].biases + kPrefetchParameters, 0, 2);
+        for (std::int64_t at = 0; at < kBlockUnits * kUnitBytes; at += kOpenBytes) open_next_page(w[r].words + at);
         multiply_parameters<B>(w[r], parameters, x, kBlockGroups, scales[r], sums[r]);
       }
-      multiply_units<R, B>(w, x, scales, kBlockUnits, kPrefetchBytes, sums);
-      for (int r = 0; r < R; ++r) {
-        w[r].words += kBlockUnits * kUnitBytes;
-        w[r].scales += kBlockGroups * parameters.bytes;
-        w[r].biases += kBlockGroups * parameters.bytes;
-      }
+      multiply_units<R, B>(w, x, scales, kBlockUnits, sums);
+      advance(kBlockGroups);
       x.scales += kBlockGroups * 4;
       x.sums += kBlockGroups * 4;
       x.q += kBlockUnits * kUnitX;
     }
+    if (groups > 0) {
+      Sums<B> rest[R];  // copies, as the sums whose address a call takes leave their registers
+      for (int r = 0; r < R; ++r) rest[r] = sums[r];
+      multiply_rest<R, B>(w, at_end, parameters, x, groups, rest);
+      for (int r = 0; r < R; ++r) sums[r] = rest[r];
+      advance(groups);
+    }
     for (int r = 0; r < R; ++r) {
-      if (groups > 0) multiply_rest<B>(w[r], parameters, x, groups, sums[r]);
-      for (int b = 0; b < B; ++b) {
-        y[r][b * y_stride] = hn::GetLane(hn::SumOfLanes(D(), hn::Add(sums[r].even[b], sums[r].odd[b])));
-      }
+      for (int b = 0; b < B; ++b) y[r][b * y_stride] = hn::GetLane(hn::SumOfLanes(D(), sums[r].of[b]));
     }
   }
 
@@ -233,22 +247,23 @@ struct RowKernel {
                                  4 * Dot::kParts * w.groups.bits / 32);
     const std::byte* x = p.x + first * p.x_stride;
     const Vectors vectors = {x, x + layout.sums(), x + layout.q(), p.x_stride};
-    const auto row = [&](std::int64_t r) {
-      const auto at = [r](const void* data, std::int64_t bytes) {
-        return static_cast<const std::byte*>(data) + r * bytes;
+    // Behind the parameters of the rows from here on may be less than a block of memory.
+    const std::int64_t last = w.rows - (kBlockGroups + groups - 1) / groups;
+    Row rows[R];
+    float* y[R];
+    for (int r = 0; r < R; ++r) {
+      const auto at = [row = begin + r * offset](const void* data, std::int64_t bytes) {
+        return static_cast<const std::byte*>(data) + row * bytes;
       };
-      return Row{at(w.data, w.row_bytes()), at(w.groups.scales, groups * parameters.bytes),
-                 at(w.groups.biases, groups * parameters.bytes), (w.rows - r - 1) * groups < kBlockGroups};
-    };
-    const auto y = [&](std::int64_t r) { return p.y + first * p.y_stride + (r - p.rows.begin); };
-    for (std::int64_t r = begin; r < end; ++r) {
-      if constexpr (R == 2) {
-        Row rows[] = {row(r), row(offset + r)};
-        multiply_row<R, B>(rows, parameters, groups, vectors, {y(r), y(offset + r)}, p.y_stride);
-      } else {
-        Row rows[] = {row(r)};
-        multiply_row<R, B>(rows, parameters, groups, vectors, {y(r)}, p.y_stride);
-      }
+      rows[r] = {at(w.data, w.row_bytes()), at(w.groups.scales, groups * parameters.bytes),
+                 at(w.groups.biases, groups * parameters.bytes)};
+      y[r] = p.y + first * p.y_stride + begin + r * offset - p.rows.begin;
+    }
+    for (std::int64_t row = begin; row < end; ++row) {
+      bool at_end[R];
+      for (int r = 0; r < R; ++r) at_end[r] = row + r * offset >= last;
+      multiply_row<R, B>(rows, at_end, parameters, groups, vectors, y, p.y_stride);
+      for (int r = 0; r < R; ++r) ++y[r];
     }
   }
 

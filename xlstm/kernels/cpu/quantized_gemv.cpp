@@ -12,13 +12,13 @@
 #include "xlstm/kernels/cpu/affine_parameters-inl.h"
 #include "xlstm/kernels/cpu/dispatch.h"
 #include "xlstm/kernels/cpu/quantized_layout.h"
+#include "xlstm/kernels/cpu/stream.h"
 
 #ifndef XLSTM_KERNELS_CPU_QUANTIZED_GEMV_ONCE_
 #define XLSTM_KERNELS_CPU_QUANTIZED_GEMV_ONCE_
 namespace xlstm::kernels {
-/// Weights are fetched into the second-level cache so far ahead of their use in each stream, and their scales and
-/// biases a few rows ahead. From memory: 2 KiB or 6 KiB lose 5 to 10 %, the first-level cache as the goal 15 %.
-inline constexpr std::int64_t kPrefetchBytes = 4096, kPrefetchParameters = 512;
+/// Scales and biases are fetched so far ahead, a few rows; weights as stream.h says.
+inline constexpr std::int64_t kPrefetchParameters = 512;
 /// Rows of weights that all of a large batch goes through before the next: half of a first-level cache.
 inline constexpr std::int64_t kRowBlockBytes = 8192;
 
