@@ -4,8 +4,9 @@
 
 #if defined(__aarch64__)
 #include "xlstm/kernels/cpu/neon_quantized_tile.h"
+#include "xlstm/kernels/cpu/neon_target.h"
 
-#define XLSTM_I8MM [[gnu::target("arch=armv8.2-a+dotprod+i8mm")]]
+#define XLSTM_I8MM [[gnu::target(XLSTM_TARGET_I8MM)]]
 
 namespace xlstm::kernels {
 namespace {
@@ -17,9 +18,12 @@ using Blocks = int32x4_t[kNeonRows / 2][2 * kNeonVectors];
 
 /// sum += w [2 rows][8] times x [2 tokens][8]
 template <bool kSigned>
-XLSTM_I8MM inline int32x4_t multiply_block(int32x4_t sum, uint8x16_t w, uint8x16_t x) {
-  if constexpr (kSigned) return vusmmlaq_s32(sum, w, vreinterpretq_s8_u8(x));
-  return vreinterpretq_s32_u32(vmmlaq_u32(vreinterpretq_u32_s32(sum), w, x));
+XLSTM_I8MM inline void add_block(int32x4_t& sum, uint8x16_t w, uint8x16_t x) {
+  if constexpr (kSigned) {
+    XLSTM_ADD_PRODUCTS("usmmla", sum, w, x);
+  } else {
+    XLSTM_ADD_PRODUCTS("ummla", sum, w, x);
+  }
 }
 
 /// Unsigned weights by signed or unsigned bytes.
@@ -31,9 +35,7 @@ XLSTM_I8MM inline void multiply_group(const std::uint8_t* w, const std::uint8_t*
     XLSTM_UNROLLED(int i = 0; i < kNeonRows / 2; ++i) weights[i] = vld1q_u8(w + i * 16);
     XLSTM_UNROLLED(int j = 0; j < 2 * kNeonVectors; ++j) {
       const uint8x16_t tokens = vld1q_u8(x + j * 16);
-      XLSTM_UNROLLED(int i = 0; i < kNeonRows / 2; ++i) {
-        sums[i][j] = multiply_block<kSigned>(sums[i][j], weights[i], tokens);
-      }
+      XLSTM_UNROLLED(int i = 0; i < kNeonRows / 2; ++i) { add_block<kSigned>(sums[i][j], weights[i], tokens); }
     }
   }
 }

@@ -9,7 +9,6 @@ template <int kBits>
 constexpr bool kMultipliesInt8 = true;
 
 HWY_INLINE uint8x16_t load_bytes(const std::byte* at) { return vld1q_u8(reinterpret_cast<const std::uint8_t*>(at)); }
-HWY_INLINE int8x16_t load_signed(const std::byte* at) { return vreinterpretq_s8_u8(load_bytes(at)); }
 
 /// Unsigned weights, part by part.
 template <int kBits>
@@ -33,15 +32,16 @@ struct SignedSum {
   int32x4_t products, offset;
   HWY_INLINE SignedSum() : products(vdupq_n_s32(0)), offset(vdupq_n_s32(0)) {}
 
-  HWY_INLINE void add(uint8x16_t w, int8x16_t x) {
+  HWY_INLINE void add(uint8x16_t w, uint8x16_t x) {
 #if XLSTM_NEON_I8MM
-    products = vusdotq_s32(products, w, x);
+    XLSTM_ADD_PRODUCTS("usdot", products, w, x);
 #else
     if constexpr (kBits == 8) {  // less 128 they have a sign; what is missing then is the same for every row
-      products = vdotq_s32(products, vreinterpretq_s8_u8(veorq_u8(w, vdupq_n_u8(128))), x);
-      offset = vdotq_s32(offset, x, vdupq_n_s8(-128));
+      const uint8x16_t shifted = veorq_u8(w, vdupq_n_u8(128)), minus_128 = vdupq_n_u8(128);
+      XLSTM_ADD_PRODUCTS("sdot", products, shifted, x);
+      XLSTM_ADD_PRODUCTS("sdot", offset, x, minus_128);
     } else {
-      products = vdotq_s32(products, vreinterpretq_s8_u8(w), x);
+      XLSTM_ADD_PRODUCTS("sdot", products, w, x);
     }
 #endif
   }
@@ -57,7 +57,7 @@ struct Dot<kBits, std::int8_t> : ByteWeights<kBits> {
   static constexpr int kParts = Weights::kParts;
   using Sum = SignedSum<kBits>;
   static HWY_INLINE void add(const Weights& w, const std::byte* x, Sum& sum) {
-    for (int p = 0; p < kParts; ++p) sum.add(w.part[p], load_signed(x + p * kLineBytes));
+    for (int p = 0; p < kParts; ++p) sum.add(w.part[p], load_bytes(x + p * kLineBytes));
   }
   static HWY_INLINE VI total(const Sum& sum) { return VI(sum.total()); }
 };
@@ -68,17 +68,16 @@ struct Dot<kBits, std::int16_t> : ByteWeights<kBits> {
   static constexpr int kParts = 2 * Weights::kParts;
   struct Sum {
     SignedSum<kBits> high;
-    uint32x4_t low;
-    HWY_INLINE Sum() : low(vdupq_n_u32(0)) {}
+    int32x4_t low;
+    HWY_INLINE Sum() : low(vdupq_n_s32(0)) {}
   };
   static HWY_INLINE void add(const Weights& w, const std::byte* x, Sum& sum) {
     const std::byte* const low = x + Weights::kParts * kLineBytes;
     for (int p = 0; p < Weights::kParts; ++p) {
-      sum.high.add(w.part[p], load_signed(x + p * kLineBytes));
-      sum.low = vdotq_u32(sum.low, w.part[p], load_bytes(low + p * kLineBytes));
+      sum.high.add(w.part[p], load_bytes(x + p * kLineBytes));
+      const uint8x16_t low_bytes = load_bytes(low + p * kLineBytes);
+      XLSTM_ADD_PRODUCTS("udot", sum.low, w.part[p], low_bytes);
     }
   }
-  static HWY_INLINE VI total(const Sum& sum) {
-    return VI(vaddq_s32(vshlq_n_s32(sum.high.total(), 8), vreinterpretq_s32_u32(sum.low)));
-  }
+  static HWY_INLINE VI total(const Sum& sum) { return VI(vaddq_s32(vshlq_n_s32(sum.high.total(), 8), sum.low)); }
 };

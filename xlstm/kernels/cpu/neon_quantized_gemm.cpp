@@ -6,29 +6,28 @@
 #if defined(__aarch64__)
 #include "xlstm/kernels/cpu/dispatch.h"
 #include "xlstm/kernels/cpu/neon_quantized_tile.h"
+#include "xlstm/kernels/cpu/neon_target.h"
 
-#define XLSTM_DOTPROD [[gnu::target("arch=armv8.2-a+dotprod")]]
+#define XLSTM_DOTPROD [[gnu::target(XLSTM_TARGET_DOTPROD)]]
 
 namespace xlstm::kernels {
 namespace {
 
 /// Bytes of weights and of activations as one pass over a group multiplies them.
 enum class Bytes {
-  positive,  // weights of 4 bits by signed bytes
-  shifted,   // weights of 8 bits, less 128, by signed bytes: the sums begin at the panel's offsets
-  unsign,    // weights by unsigned bytes
+  nibbles,  // weights of 4 bits by signed bytes
+  shifted,  // weights of 8 bits, less 128, by signed bytes: the sums begin at the panel's offsets
+  low,      // weights by unsigned low bytes
 };
 
-/// Each lane of sum += 4 bytes of x times those in lane kLane of w. Written out: g++ moves the sums of its intrinsics
-/// from register to register.
+/// Each lane of sum += 4 bytes of x times those in lane kLane of w.
 template <Bytes kBytes, int kLane>
-XLSTM_DOTPROD inline int32x4_t dot(int32x4_t sum, uint8x16_t x, uint8x16_t w) {
-  if constexpr (kBytes == Bytes::unsign) {
-    asm("udot %0.4s, %1.16b, %2.4b[%3]" : "+w"(sum) : "w"(x), "w"(w), "n"(kLane));
+XLSTM_DOTPROD inline void add_dot(int32x4_t& sum, uint8x16_t x, uint8x16_t w) {
+  if constexpr (kBytes == Bytes::low) {
+    XLSTM_ADD_PRODUCTS_LANE("udot", sum, x, w, kLane);
   } else {
-    asm("sdot %0.4s, %1.16b, %2.4b[%3]" : "+w"(sum) : "w"(x), "w"(w), "n"(kLane));
+    XLSTM_ADD_PRODUCTS_LANE("sdot", sum, x, w, kLane);
   }
-  return sum;
 }
 
 /// Four columns, the first or second ones of the eight in w: two rows a vector.
@@ -37,8 +36,8 @@ XLSTM_DOTPROD inline void multiply_line(const uint8x16_t (&w)[kNeonRows / 2], co
   XLSTM_UNROLLED(int v = 0; v < kNeonVectors; ++v) {
     const uint8x16_t tokens = vld1q_u8(x + v * 16);
     XLSTM_UNROLLED(int i = 0; i < kNeonRows / 2; ++i) {
-      sums[2 * i][v] = dot<kBytes, kHalf>(sums[2 * i][v], tokens, w[i]);
-      sums[2 * i + 1][v] = dot<kBytes, 2 + kHalf>(sums[2 * i + 1][v], tokens, w[i]);
+      add_dot<kBytes, kHalf>(sums[2 * i][v], tokens, w[i]);
+      add_dot<kBytes, 2 + kHalf>(sums[2 * i + 1][v], tokens, w[i]);
     }
   }
 }
@@ -70,7 +69,7 @@ XLSTM_DOTPROD void multiply_tile(const QuantizedTile& t, std::int64_t) {
     multiply_group<kSigned>(w, x, t.group_size, sums);
     if constexpr (kPlanes) {
       XLSTM_FOR_SUMS(r, v) sums[r][v] = vshlq_n_s32(sums[r][v], 8);
-      multiply_group<Bytes::unsign>(w, x + t.low, t.group_size, sums);
+      multiply_group<Bytes::low>(w, x + t.low, t.group_size, sums);
     }
     add_scaled(t, g, sums);
   }
@@ -81,9 +80,9 @@ XLSTM_DOTPROD void multiply_tile(const QuantizedTile& t, std::int64_t) {
 QuantizedKernel neon_quantized_kernel(const QuantizedPanel& panel) {
   if (cpu_extensions().i8mm) return i8mm_quantized_kernel(panel);
   const bool planes = panel.order == QuantizedOrder::planes;
-  const auto positive = planes ? multiply_tile<Bytes::positive, true> : multiply_tile<Bytes::positive, false>;
+  const auto nibbles = planes ? multiply_tile<Bytes::nibbles, true> : multiply_tile<Bytes::nibbles, false>;
   const auto shifted = planes ? multiply_tile<Bytes::shifted, true> : multiply_tile<Bytes::shifted, false>;
-  return {kNeonRows, 1, kShortPiece, false, panel.offsets != 0 ? shifted : positive, nullptr, nullptr};
+  return {kNeonRows, 1, kShortPiece, false, panel.offsets != 0 ? shifted : nibbles, nullptr, nullptr};
 }
 
 }  // namespace xlstm::kernels

@@ -11,6 +11,7 @@
 #include "hwy/highway.h"
 #include "xlstm/kernels/cpu/affine_parameters-inl.h"
 #include "xlstm/kernels/cpu/dispatch.h"
+#include "xlstm/kernels/cpu/neon_target.h"
 #include "xlstm/kernels/cpu/quantized_layout.h"
 
 #ifndef XLSTM_KERNELS_CPU_QUANTIZED_GEMV_ONCE_
