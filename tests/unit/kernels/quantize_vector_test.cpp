@@ -37,8 +37,8 @@ std::int32_t element(const std::byte* at, std::int64_t size) {
 
 Unpacked unpack(const QuantizedFormat& format, const std::byte* vector, std::int64_t cols) {
   const QuantizedLayout layout = quantized_layout(format, cols);
-  const std::int64_t word_cols = 32 / format.weight_bits, size = layout.element_bytes, elements = 4 / size;
-  const std::int64_t parts = layout.parts;
+  const std::int64_t word_cols = 32 / format.weight_bits, size = layout.planes ? 1 : layout.element_bytes;
+  const std::int64_t parts = layout.planes ? layout.parts / 2 : layout.parts, elements = 4 / size;
   const auto* floats = reinterpret_cast<const float*>(vector);
   Unpacked out;
   for (std::int64_t g = 0; g < layout.num_groups; ++g) {
@@ -52,8 +52,9 @@ Unpacked unpack(const QuantizedFormat& format, const std::byte* vector, std::int
   for (std::int64_t c = 0; c < (cols + 16 * word_cols - 1) / (16 * word_cols) * 16 * word_cols; ++c) {
     const std::int64_t word = c / word_cols, part = c % word_cols % parts, e = c % word_cols / parts;
     EXPECT_LT(e, elements);
-    const std::int64_t at = layout.q() + (word / 16 * parts + part) * 64 + word % 16 * 4 + e * size;
-    const std::int32_t q = element(vector + at, size);
+    const std::int64_t at = layout.q() + (word / 16 * layout.parts + part) * 64 + word % 16 * 4 + e * size;
+    std::int32_t q = element(vector + at, size);
+    if (layout.planes) q = q * 256 + static_cast<std::uint8_t>(vector[at + parts * 64]);
     if (c < cols) {
       out.q.push_back(q);
     } else {

@@ -114,7 +114,7 @@ kernels::reference::QuantizedActivations read_token(const QuantizedFormat& forma
                                                     std::int64_t cols, std::int64_t t) {
   const kernels::QuantizedPanel at = kernels::quantized_panel(format, cols);
   const auto byte = [&](std::int64_t plane, std::int64_t c) {
-    return static_cast<std::uint8_t>(panel[plane + (c / 4 * kPanelWidth + t) * 4 + c % 4]);
+    return static_cast<std::uint8_t>(panel[plane + (c / at.run * kPanelWidth + t) * at.run + c % at.run]);
   };
   kernels::reference::QuantizedActivations token;
   for (std::int64_t c = 0; c < cols; ++c) {

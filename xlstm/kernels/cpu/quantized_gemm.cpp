@@ -103,6 +103,16 @@ QuantizedKernel kernel_target(QuantizedOrder order, bool vnni) {
 /// `cols` q -> pieces `stride` bytes apart.
 template <int kBits, class Q>
 void unpack_row(const std::byte* from, std::int64_t cols, std::int64_t piece, std::byte* to, std::int64_t stride) {
+  if (piece == kShortPiece) {
+    for (std::int64_t c = 0; c < cols; c += kPieceColumns, from += kPieceColumns * kBits / 8) {
+      Q q[kPieceColumns];
+      unpack_q<kBits>(from, q);
+      for (const Q* short_piece = q; short_piece < q + kPieceColumns; short_piece += kShortPiece, to += stride) {
+        std::memcpy(to, short_piece, kShortPiece * sizeof(Q));
+      }
+    }
+    return;
+  }
   for (std::int64_t c = 0; c < cols; c += piece, to += stride) {
     for (std::int64_t i = 0; i < piece; i += kPieceColumns, from += kPieceColumns * kBits / 8) {
       unpack_q<kBits>(from, reinterpret_cast<Q*>(to) + i);
@@ -141,6 +151,7 @@ HWY_AFTER_NAMESPACE();
 #include "xlstm/kernels/cpu/amx_gemm.h"
 #include "xlstm/kernels/cpu/amx_quantized_gemm.h"
 #include "xlstm/kernels/cpu/dispatch.h"
+#include "xlstm/kernels/cpu/neon_quantized_gemm.h"
 #include "xlstm/kernels/cpu/panel_gemm.h"
 #include "xlstm/kernels/cpu/partial_tile.h"
 
@@ -151,10 +162,11 @@ HWY_EXPORT(unpack_tiles_target);
 
 namespace {
 
-QuantizedKernel kernel_for(QuantizedOrder order, std::int64_t group_size) {
+QuantizedKernel kernel_for(const QuantizedPanel& panel, std::int64_t group_size) {
   const CpuExtensions cpu = cpu_extensions();
-  if (cpu.amx) return amx_quantized_kernel(order, group_size);
-  return HWY_DYNAMIC_DISPATCH(kernel_target)(order, cpu.avx_vnni || cpu.avx512_vnni);
+  if (cpu.amx) return amx_quantized_kernel(panel.order, group_size);
+  if (cpu.dotprod) return neon_quantized_kernel(panel);
+  return HWY_DYNAMIC_DISPATCH(kernel_target)(panel.order, cpu.avx_vnni || cpu.avx512_vnni);
 }
 
 /// The term of the biases is a product of its own: a column for each group, whose activation is scale * (sum of q).
@@ -181,7 +193,7 @@ void quantized_gemm(const MatrixView& w, DType type, std::int64_t row_begin, std
                     std::byte* scratch) {
   const std::int64_t group_size = w.groups.group_size;
   const QuantizedPanel panel = quantized_panel({type, w.groups.bits, group_size}, w.cols);
-  const QuantizedKernel kernel = kernel_for(panel.order, group_size);
+  const QuantizedKernel kernel = kernel_for(panel, group_size);
   multiply_biases(w, row_begin, row_end, x, panel, x_stride, y, y_stride, panels, accumulate, scratch);
 
   const std::int64_t element = kernel.wide ? 2 : 1, step = kTileRowBytes / kernel.panels / element;
@@ -198,6 +210,8 @@ void quantized_gemm(const MatrixView& w, DType type, std::int64_t row_begin, std
       tile.x_scales = reinterpret_cast<const float*>(x + p * x_stride + panel.scales) + k / group_size * kPanelWidth;
       tile.x_stride = x_stride;
       tile.low = panel.low;
+      tile.offsets =
+          reinterpret_cast<const std::int32_t*>(x + p * x_stride + panel.offsets) + k / group_size * kPanelWidth;
       tile.groups = cols / group_size;
       tile.group_size = group_size;
       const std::int64_t count = std::min(kernel.panels, panels - p);

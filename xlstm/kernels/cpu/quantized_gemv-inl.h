@@ -1,9 +1,14 @@
-// The row kernels of quantized_gemv.cpp, for one CPU target: included once for each, and once more for its variant with
-// integer dot products (XLSTM_VNNI), which Highway 1.0.3 has no target for. So no guard.
+// The row kernels of quantized_gemv.cpp, for one CPU target: included once for each, and once more for each variant
+// with integer dot products (XLSTM_VNNI, XLSTM_NEON_DOTPROD, and that with XLSTM_NEON_I8MM), which Highway 1.0.3 has no
+// target for. So no guard.
 #if XLSTM_VNNI && HWY_TARGET == HWY_AVX3
 HWY_PUSH_ATTRIBUTES(HWY_TARGET_STR ",avx512vnni")
 #elif XLSTM_VNNI
 HWY_PUSH_ATTRIBUTES(HWY_TARGET_STR ",avxvnni")
+#elif XLSTM_NEON_I8MM
+HWY_PUSH_ATTRIBUTES(XLSTM_TARGET_I8MM)
+#elif XLSTM_NEON_DOTPROD
+HWY_PUSH_ATTRIBUTES(XLSTM_TARGET_DOTPROD)
 #else
 HWY_BEFORE_NAMESPACE();
 #endif
@@ -12,6 +17,10 @@ namespace HWY_NAMESPACE {
 namespace {
 #if XLSTM_VNNI
 namespace vnni {
+#elif XLSTM_NEON_I8MM
+namespace i8mm {
+#elif XLSTM_NEON_DOTPROD
+namespace dotprod {
 #else
 namespace plain {
 #endif
@@ -24,7 +33,11 @@ using VI = hn::Vec<DI>;
 constexpr std::int64_t kLanes = hn::MaxLanes(D());
 constexpr int kVectors = kLanes == 1 ? 1 : 4;  // of a batch, that share a pass over a row
 
+#if XLSTM_NEON_DOTPROD
+#include "xlstm/kernels/cpu/neon_quantized_dot-inl.h"
+#else
 #include "xlstm/kernels/cpu/quantized_dot-inl.h"
+#endif
 
 /// Where a stream of rows of weights stands.
 struct Row {
@@ -324,11 +337,11 @@ std::int64_t element_bytes(DType type, int bits) {
 
 void multiply(const QuantizedProduct& p) { p.w.groups.bits == 4 ? multiply_bits<4>(p) : multiply_bits<8>(p); }
 
-}  // namespace plain, or vnni
+}  // namespace plain, vnni, dotprod or i8mm
 }  // namespace
 }  // namespace HWY_NAMESPACE
 }  // namespace xlstm::kernels
-#if XLSTM_VNNI
+#if XLSTM_VNNI || XLSTM_NEON_DOTPROD
 HWY_POP_ATTRIBUTES
 #else
 HWY_AFTER_NAMESPACE();

@@ -11,6 +11,7 @@
 #include "hwy/highway.h"
 #include "xlstm/kernels/cpu/affine_parameters-inl.h"
 #include "xlstm/kernels/cpu/dispatch.h"
+#include "xlstm/kernels/cpu/neon_target.h"
 #include "xlstm/kernels/cpu/quantized_layout.h"
 #include "xlstm/kernels/cpu/stream.h"
 
@@ -33,34 +34,51 @@ struct QuantizedProduct {
   std::int64_t y_stride;
 };
 
+/// What a target of Highway's has for a CPU: bytes of a q in memory, and the product.
+struct QuantizedVariant {
+  std::int64_t (*element_bytes)(DType type, int weight_bits);
+  void (*multiply)(const QuantizedProduct& product);
+};
+
 }  // namespace xlstm::kernels
 #endif
 
-// Every target once, and those that have a variant with integer dot products once more.
+// Every target once, and once more for each of its variants with integer dot products.
 #define XLSTM_VNNI 0
+#define XLSTM_NEON_DOTPROD 0
+#define XLSTM_NEON_I8MM 0
 #include "xlstm/kernels/cpu/quantized_gemv-inl.h"
 #undef XLSTM_VNNI
 #if HWY_TARGET == HWY_AVX2 || HWY_TARGET == HWY_AVX3
 #define XLSTM_VNNI 1
 #include "xlstm/kernels/cpu/quantized_gemv-inl.h"
 #undef XLSTM_VNNI
+#elif HWY_ARCH_ARM_A64
+#undef XLSTM_NEON_DOTPROD
+#define XLSTM_NEON_DOTPROD 1
+#include "xlstm/kernels/cpu/quantized_gemv-inl.h"
+#undef XLSTM_NEON_I8MM
+#define XLSTM_NEON_I8MM 1
+#include "xlstm/kernels/cpu/quantized_gemv-inl.h"
 #endif
+#undef XLSTM_NEON_DOTPROD
+#undef XLSTM_NEON_I8MM
 
 HWY_BEFORE_NAMESPACE();
 namespace xlstm::kernels {
 namespace HWY_NAMESPACE {
 namespace {
 
-#if HWY_TARGET != HWY_AVX2 && HWY_TARGET != HWY_AVX3
-namespace vnni = plain;
+QuantizedVariant variant_target(const CpuExtensions& cpu) {
+#if HWY_TARGET == HWY_AVX2 || HWY_TARGET == HWY_AVX3
+  if (cpu.avx_vnni || cpu.avx512_vnni) return {vnni::element_bytes, vnni::multiply};
+#elif HWY_ARCH_ARM_A64
+  if (cpu.i8mm) return {i8mm::element_bytes, i8mm::multiply};
+  if (cpu.dotprod) return {dotprod::element_bytes, dotprod::multiply};
+#else
+  (void)cpu;
 #endif
-
-std::int64_t element_bytes_target(bool has_vnni, DType type, int weight_bits) {
-  return has_vnni ? vnni::element_bytes(type, weight_bits) : plain::element_bytes(type, weight_bits);
-}
-
-void quantized_gemv_target(bool has_vnni, const QuantizedProduct& product) {
-  has_vnni ? vnni::multiply(product) : plain::multiply(product);
+  return {plain::element_bytes, plain::multiply};
 }
 
 }  // namespace
@@ -72,26 +90,22 @@ HWY_AFTER_NAMESPACE();
 namespace xlstm::kernels {
 namespace {
 
-HWY_EXPORT(element_bytes_target);
-HWY_EXPORT(quantized_gemv_target);
+HWY_EXPORT(variant_target);
 
-bool has_vnni() {
-  const CpuExtensions cpu = cpu_extensions();
-  return cpu.avx_vnni || cpu.avx512_vnni;
+QuantizedVariant variant() {
+  const CpuExtensions cpu = cpu_extensions();  // first: it applies XLSTM_CPU_TARGET
+  return HWY_DYNAMIC_DISPATCH(variant_target)(cpu);
 }
 
 }  // namespace
 
 QuantizedLayout quantized_layout(const QuantizedFormat& format, std::int64_t cols) {
-  const bool vnni = has_vnni();  // first: it applies XLSTM_CPU_TARGET
-  return {format, cols, HWY_DYNAMIC_DISPATCH(element_bytes_target)(vnni, format.type, format.weight_bits)};
+  return {format, cols, variant().element_bytes(format.type, format.weight_bits), cpu_extensions().dotprod};
 }
 
 void quantized_gemv(const MatrixView& w, DType type, const RowRange& rows, const std::byte* x, std::int64_t x_stride,
                     std::int64_t batch, float* y, std::int64_t y_stride) {
-  const bool vnni = has_vnni();
-  HWY_DYNAMIC_DISPATCH(quantized_gemv_target)
-  (vnni, {w, type, rows, x, x_stride, batch, y, y_stride});
+  variant().multiply({w, type, rows, x, x_stride, batch, y, y_stride});
 }
 
 }  // namespace xlstm::kernels

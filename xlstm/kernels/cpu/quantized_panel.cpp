@@ -66,19 +66,28 @@ HWY_INLINE VI pair(VI a, VI b) { return hn::Or(low_bits(a, 16), hn::ShiftLeft<16
 
 HWY_INLINE void store(VI line, std::byte* to) { hn::StoreU(line, DI(), reinterpret_cast<std::int32_t*>(to)); }
 
-/// Four features, the first of them `feature`, in some lanes. to: their first byte in the panel.
+/// Four bytes of each of the tokens from `lane` on. plane: the panel's.
+HWY_INLINE void store_quads(const QuantizedPanel& panel, VI quads, std::int64_t feature, std::int64_t lane,
+                            std::byte* plane) {
+  if (panel.run == 4) return store(quads, plane + feature * W + lane * 4);
+  std::byte* const to = plane + feature / 8 * 8 * W + lane * 8 + feature % 8;
+  hn::ScatterOffset(quads, DI(), reinterpret_cast<std::int32_t*>(to), hn::ShiftLeft<3>(hn::Iota(DI(), 0)));
+}
+
+/// Four features, the first of them `feature`, of the tokens from `lane` on.
 HWY_INLINE void store_features(const QuantizedPanel& panel, VI a, VI b, VI c, VI d, std::int64_t feature,
-                               std::byte* to) {
+                               std::int64_t lane, std::byte* out) {
+  std::byte* const to = out + lane * 4;
   switch (panel.order) {
     case QuantizedOrder::quads:
-      return store(quad(a, b, c, d), to + feature * W);
+      return store_quads(panel, quad(a, b, c, d), feature, lane, out);
     case QuantizedOrder::pairs:
       store(pair(a, b), to + feature * W * 2);
       return store(pair(c, d), to + (feature + 2) * W * 2);
     case QuantizedOrder::planes:
-      store(quad(hn::ShiftRight<8>(a), hn::ShiftRight<8>(b), hn::ShiftRight<8>(c), hn::ShiftRight<8>(d)),
-            to + feature * W);
-      return store(quad(a, b, c, d), to + panel.low + feature * W);
+      store_quads(panel, quad(hn::ShiftRight<8>(a), hn::ShiftRight<8>(b), hn::ShiftRight<8>(c), hn::ShiftRight<8>(d)),
+                  feature, lane, out);
+      return store_quads(panel, quad(a, b, c, d), feature, lane, out + panel.low);
   }
 }
 
@@ -92,15 +101,20 @@ void quantize_panel_target(const QuantizedFormat& format, const QuantizedPanel& 
     for (std::int64_t lane = 0; lane < W; lane += static_cast<std::int64_t>(hn::Lanes(d))) {
       const float* group = x + begin * W + lane;
       const GroupScale s = scale_of(group, format.group_size, limit);
-      VI sum = hn::Zero(DI());
+      VI sum = hn::Zero(DI()), high = hn::Zero(DI());
       const auto q = [&](std::int64_t c) HWY_ATTR {
         const VI value = hn::And(nearest(hn::Mul(hn::LoadU(d, group + c * W), s.factor)), s.used);
         sum = hn::Add(sum, value);
+        if (panel.offsets != 0) high = hn::Add(high, hn::ShiftRight<8>(value));
         return value;
       };
       for (std::int64_t c = 0; c < format.group_size; c += 4) {
         const VI q0 = q(c), q1 = q(c + 1), q2 = q(c + 2), q3 = q(c + 3);
-        store_features(panel, q0, q1, q2, q3, begin + c, out + lane * 4);
+        store_features(panel, q0, q1, q2, q3, begin + c, lane, out);
+      }
+      if (panel.offsets != 0) {
+        const VI signed_bytes = panel.order == QuantizedOrder::planes ? high : sum;
+        store(hn::ShiftLeft<7>(signed_bytes), out + panel.offsets + (begin / format.group_size * W + lane) * 4);
       }
       hn::StoreU(s.scale, d, scales + lane);
       hn::StoreU(hn::Mul(s.scale, hn::ConvertTo(d, sum)), d, sums + lane);
@@ -124,21 +138,27 @@ HWY_EXPORT(quantize_panel_target);
 
 QuantizedOrder quantized_order(const QuantizedFormat& format) {
   const CpuExtensions cpu = cpu_extensions();
-  if (format.type == DType::int16) return cpu.amx ? QuantizedOrder::planes : QuantizedOrder::pairs;
-  const bool quads = cpu.amx || cpu.avx512_vnni || cpu.avx_vnni ||
+  if (format.type == DType::int16) return cpu.amx || cpu.dotprod ? QuantizedOrder::planes : QuantizedOrder::pairs;
+  const bool quads = cpu.amx || cpu.avx512_vnni || cpu.avx_vnni || cpu.dotprod ||
                      (format.weight_bits == 4 && HWY_DYNAMIC_DISPATCH(has_nibble_quads_target)());
   return quads ? QuantizedOrder::quads : QuantizedOrder::pairs;
 }
 
 QuantizedPanel quantized_panel(const QuantizedFormat& format, std::int64_t cols) {
   const std::int64_t groups = cols / format.group_size, floats = groups * kPanelWidth * 4;
+  const CpuExtensions cpu = cpu_extensions();
   QuantizedPanel panel;
   panel.order = quantized_order(format);
+  panel.run = cpu.i8mm ? 8 : 4;
   panel.low = cols * kPanelWidth;
   panel.scales = panel.order == QuantizedOrder::quads ? panel.low : 2 * panel.low;
   panel.sums = panel.scales + floats;
   panel.parts = panel.sums + floats;
-  panel.bytes = panel.parts + (cpu_extensions().amx ? amx_panel_size(groups) * 2 : 0);
+  panel.bytes = panel.parts + (cpu.amx ? amx_panel_size(groups) * 2 : 0);
+  if (cpu.dotprod && !cpu.i8mm && format.weight_bits == 8) {  // usdot needs no signed weights, and 4 bits have a sign
+    panel.offsets = panel.bytes;
+    panel.bytes += floats;
+  }
   return panel;
 }
 
