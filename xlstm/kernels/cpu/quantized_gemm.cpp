@@ -184,7 +184,8 @@ void quantized_gemm(const MatrixView& w, DType type, std::int64_t row_begin, std
   const QuantizedKernel kernel = kernel_for(panel.order, group_size);
   multiply_biases(w, row_begin, row_end, x, panel, x_stride, y, y_stride, panels, accumulate, scratch);
 
-  const std::int64_t element = kernel.wide ? 2 : 1, step = kTileRowBytes / kernel.panels / element;
+  const std::int64_t element = kernel.wide ? 2 : 1, x_bytes = panel.order == QuantizedOrder::quads ? 1 : 2;
+  const std::int64_t step = kTileRowBytes / kernel.panels / x_bytes;
   auto* const scales = reinterpret_cast<float*>(scratch + kQuantizedGemmRows * kTileRowBytes);
   const std::int64_t tiles = (row_end - row_begin + kernel.rows - 1) / kernel.rows;
   if (kernel.begin != nullptr) kernel.begin(group_size);
