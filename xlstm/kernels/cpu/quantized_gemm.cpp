@@ -44,20 +44,24 @@ void quantized_tile(const QuantizedTile& t) {
   using T = DotTile<Dot, P>;
   constexpr int kWide = T::kWide;
   const DI d;
-  const std::byte* w = t.w;
-  const std::byte* x = t.x;
+  // Copies: what is stored in y might be a member of t, as far as the compiler knows.
+  const std::byte *w = t.w, *x = t.x;
+  const float *w_scales = t.w_scales, *x_scales = t.x_scales;
+  float* const y = t.y;
+  const std::int64_t groups = t.groups, group_size = t.group_size, y_stride = t.y_stride;
+  const std::int64_t x_stride = t.x_stride, x_scales_stride = t.x_stride / 4;
   const auto next_piece = [&](T& tile) HWY_ATTR {
-    tile.multiply(w, x, t.x_stride);
+    tile.multiply(w, x, x_stride);
     w += T::kPieceBytes;
     x += T::kPanelBytes;
   };
   // Of a group's pieces but the last, whose sums stay in registers.
   alignas(64) std::int32_t totals[kDotRows][kWide][kLanes];
   if constexpr (Dot::kWidens) XLSTM_FOR_TILE(r, v) hn::Store(hn::Zero(d), d, totals[r][v]);
-  for (std::int64_t g = 0; g < t.groups; ++g) {
+  for (std::int64_t g = 0; g < groups; ++g, ++w_scales, x_scales += kPanelWidth) {
     T tile;
     tile.clear();
-    for (std::int64_t c = kPieceColumns; c < t.group_size; c += kPieceColumns) {
+    for (std::int64_t c = kPieceColumns; c < group_size; c += kPieceColumns) {
       next_piece(tile);
       if constexpr (Dot::kWidens) {
         keep_totals<Dot>(tile, c > kPieceColumns, totals);
@@ -67,11 +71,11 @@ void quantized_tile(const QuantizedTile& t) {
     next_piece(tile);
     XLSTM_UNROLLED(int v = 0; v < kWide; ++v) {
       const std::int64_t panel = v / kVectors, lane = v % kVectors * kLanes;
-      const VP x_scale = hn::Load(DP(), t.x_scales + panel * (t.x_stride / 4) + g * kPanelWidth + lane);
+      const VP x_scale = hn::Load(DP(), x_scales + panel * x_scales_stride + lane);
       XLSTM_UNROLLED(int r = 0; r < kDotRows; ++r) {
         VI sum = Dot::total(tile.sum[r][v]);
         if constexpr (Dot::kWidens) sum = hn::Add(sum, hn::Load(d, totals[r][v]));
-        add_scaled(sum, t.w_scales[r * kTileGroups + g], x_scale, t.y + panel * t.y_stride + r * kPanelWidth + lane);
+        add_scaled(sum, w_scales[r * kTileGroups], x_scale, y + panel * y_stride + r * kPanelWidth + lane);
       }
     }
   }
