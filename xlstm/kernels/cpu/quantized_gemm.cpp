@@ -38,8 +38,8 @@ HWY_INLINE void keep_totals(const T& tile, bool add, std::int32_t (&totals)[kDot
   XLSTM_FOR_TILE(r, v) { hn::Store(hn::Add(hn::Load(d, totals[r][v]), Dot::total(tile.sum[r][v])), d, totals[r][v]); }
 }
 
-/// kDotRows rows of P panels.
-template <class Dot, int P>
+/// kDotRows rows of P panels; kGroup: t.group_size.
+template <class Dot, int P, int kGroup>
 void quantized_tile(const QuantizedTile& t) {
   using T = DotTile<Dot, P>;
   constexpr int kWide = T::kWide;
@@ -48,7 +48,7 @@ void quantized_tile(const QuantizedTile& t) {
   const std::byte *w = t.w, *x = t.x;
   const float *w_scales = t.w_scales, *x_scales = t.x_scales;
   float* const y = t.y;
-  const std::int64_t groups = t.groups, group_size = t.group_size, y_stride = t.y_stride;
+  const std::int64_t groups = t.groups, y_stride = t.y_stride;
   const std::int64_t x_stride = t.x_stride, x_scales_stride = t.x_stride / 4;
   const auto next_piece = [&](T& tile) HWY_ATTR {
     tile.multiply(w, x, x_stride);
@@ -60,13 +60,10 @@ void quantized_tile(const QuantizedTile& t) {
   if constexpr (Dot::kWidens) XLSTM_FOR_TILE(r, v) hn::Store(hn::Zero(d), d, totals[r][v]);
   for (std::int64_t g = 0; g < groups; ++g, ++w_scales, x_scales += kPanelWidth) {
     T tile;
-    tile.clear();
-    for (std::int64_t c = kPieceColumns; c < group_size; c += kPieceColumns) {
+    if constexpr (!Dot::kWidens) tile.clear();
+    for (int c = kPieceColumns; c < kGroup; c += kPieceColumns) {
       next_piece(tile);
-      if constexpr (Dot::kWidens) {
-        keep_totals<Dot>(tile, c > kPieceColumns, totals);
-        tile.clear();
-      }
+      if constexpr (Dot::kWidens) keep_totals<Dot>(tile, c > kPieceColumns, totals);
     }
     next_piece(tile);
     XLSTM_UNROLLED(int v = 0; v < kWide; ++v) {
@@ -81,27 +78,31 @@ void quantized_tile(const QuantizedTile& t) {
   }
 }
 
-template <class Dot>
+template <class Dot, int kGroup>
 void multiply_panels(const QuantizedTile& tile, std::int64_t panels) {
   if constexpr (kTilePanels > 1) {
-    if (panels > 1) return quantized_tile<Dot, kTilePanels>(tile);
+    if (panels > 1) return quantized_tile<Dot, kTilePanels, kGroup>(tile);
   }
-  quantized_tile<Dot, 1>(tile);
+  quantized_tile<Dot, 1, kGroup>(tile);
 }
 
 template <class Dot>
-QuantizedKernel kernel() {
-  return {kDotRows, kTilePanels, kPieceColumns, Dot::kColumns == 2, multiply_panels<Dot>, nullptr, nullptr};
+QuantizedKernel kernel(std::int64_t group_size) {
+  const auto multiply = group_size == 32   ? multiply_panels<Dot, 32>
+                        : group_size == 64 ? multiply_panels<Dot, 64>
+                                           : multiply_panels<Dot, 128>;
+  return {kDotRows, kTilePanels, kPieceColumns, Dot::kColumns == 2, multiply, nullptr, nullptr};
 }
 
-QuantizedKernel kernel_target(QuantizedOrder order, bool vnni) {
+QuantizedKernel kernel_target(QuantizedOrder order, std::int64_t group_size, bool vnni) {
 #if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX2
-  if (order == QuantizedOrder::quads) return vnni ? kernel<VnniQuadsDot>() : kernel<NibbleQuadsDot>();
-  if (vnni) return kernel<VnniPairsDot>();
+  if (order == QuantizedOrder::quads)
+    return vnni ? kernel<VnniQuadsDot>(group_size) : kernel<NibbleQuadsDot>(group_size);
+  if (vnni) return kernel<VnniPairsDot>(group_size);
 #else
   (void)order, (void)vnni;
 #endif
-  return kernel<PairsDot>();
+  return kernel<PairsDot>(group_size);
 }
 
 /// `cols` q -> pieces `stride` bytes apart.
@@ -158,7 +159,7 @@ namespace {
 QuantizedKernel kernel_for(QuantizedOrder order, std::int64_t group_size) {
   const CpuExtensions cpu = cpu_extensions();
   if (cpu.amx) return amx_quantized_kernel(order, group_size);
-  return HWY_DYNAMIC_DISPATCH(kernel_target)(order, cpu.avx_vnni || cpu.avx512_vnni);
+  return HWY_DYNAMIC_DISPATCH(kernel_target)(order, group_size, cpu.avx_vnni || cpu.avx512_vnni);
 }
 
 /// The term of the biases is a product of its own: a column for each group, whose activation is scale * (sum of q).
