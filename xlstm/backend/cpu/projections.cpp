@@ -194,13 +194,59 @@ void run_panels(const Pass& pass, const Projection& p, const Activations& x, con
   }
 }
 
+/// Rows that the register tiles of all products divide: 16 on AMX, else 12 or 6.
+std::int64_t tile_rows() { return kernels::cpu_extensions().amx ? 16 : 12; }
+
+/// Cuts the rows of several projections into parts of whole tiles. A thread's parts follow each other; together they
+/// are its share of every projection.
+class RowCut {
+ public:
+  explicit RowCut(int num_threads) : threads_(num_threads) {}
+
+  void add(std::int64_t rows, std::int64_t max_rows) {
+    const std::int64_t tiles = (rows + tile_rows() - 1) / tile_rows(), per_share = threads_ * max_rows;
+    rows_[count_] = rows;
+    parts_[count_] = std::min(tiles, (rows + per_share - 1) / per_share * threads_);
+    equal_shares_ = equal_shares_ && (tiles == 1 || parts_[count_] % threads_ == 0);
+    total_ += parts_[count_++];
+  }
+  std::int64_t total() const { return total_; }
+  /// No thread has more to do than another, but for a tile.
+  bool equal_shares() const { return equal_shares_; }
+
+  struct Part {
+    std::size_t projection;
+    std::int64_t begin, end;  // rows
+  };
+  Part at(std::int64_t index) const {
+    for (std::int64_t thread = 0;; ++thread) {
+      for (std::size_t i = 0; i < count_; ++i) {
+        const std::int64_t first = thread * parts_[i] / threads_, last = (thread + 1) * parts_[i] / threads_;
+        if (index < last - first) return {i, row_of(i, first + index), row_of(i, first + index + 1)};
+        index -= last - first;
+      }
+    }
+  }
+
+ private:
+  std::int64_t row_of(std::size_t i, std::int64_t part) const {
+    const std::int64_t tiles = (rows_[i] + tile_rows() - 1) / tile_rows();
+    return std::min(rows_[i], part * tiles / parts_[i] * tile_rows());
+  }
+
+  std::array<std::int64_t, kMaxProjections> rows_{}, parts_{};
+  std::size_t count_ = 0;
+  std::int64_t threads_, total_ = 0;
+  bool equal_shares_ = true;
+};
+
 /// Into how many groups of panels a product is cut so that the least is wasted. Every group unpacks the weights again,
 /// which costs about as much as half a panel's arithmetic; and when the threads do not get equal shares, each waits on
 /// average for half of one task.
-std::int64_t panel_groups(std::int64_t row_blocks, std::int64_t panels, int num_threads) {
+std::int64_t panel_groups(const RowCut& cut, std::int64_t panels, int num_threads) {
   const auto waste = [&](std::int64_t groups) {
-    const bool equal_shares = groups % num_threads == 0 && panels % groups == 0;
-    const double tasks_per_thread = static_cast<double>(row_blocks * groups) / num_threads;
+    const bool equal_shares = groups == 1 ? cut.equal_shares() : groups % num_threads == 0 && panels % groups == 0;
+    const double tasks_per_thread = static_cast<double>(cut.total() * groups) / num_threads;
     return 0.5 * static_cast<double>(groups) / static_cast<double>(panels) +
            (equal_shares ? 0 : 0.5 / tasks_per_thread);
   };
@@ -256,31 +302,25 @@ void project(const Pass& pass, const float* x, std::int64_t batch, std::span<con
 void project_panels(const Pass& pass, const float* x, std::int64_t x_stride, std::int64_t panels,
                     std::span<const Projection> projections) {
   Activations input(pass, x, x_stride, panels, projections.front().linear->in_dim());
-  std::array<std::int64_t, kMaxProjections> rows{};
-  Cut cut;
-  for (std::size_t i = 0; i < projections.size(); ++i) {
-    const Projection& p = projections[i];
+  RowCut cut(pass.pool.num_threads());
+  for (const Projection& p : projections) {
     const ActivationForm form = panel_form(pass, *p.linear, p.exact);
     input.want_panels(form);
-    rows[i] = gemm_rows(form);
+    std::int64_t max_rows = gemm_rows(form);
     if (p.gate != nullptr) {
       const ActivationForm gate_form = panel_form(pass, *p.gate, p.exact);
       input.want_panels(gate_form);
-      rows[i] = std::min(rows[i], gemm_rows(gate_form));
+      max_rows = std::min(max_rows, gemm_rows(gate_form));
     }
-    cut.add(p.linear->out_dim(), rows[i]);
+    cut.add(p.linear->out_dim(), max_rows);
   }
-  const std::int64_t groups = panel_groups(cut.total(), panels, pass.pool.num_threads());
+  const std::int64_t groups = panel_groups(cut, panels, pass.pool.num_threads());
   // Group by group: a thread of the pool then keeps to the panels that the call before has left in its cache.
   pass.pool.parallel_for(cut.total() * groups, [&](std::int64_t task) {
-    const std::int64_t chunk = task % cut.total(), group = task / cut.total();
-    const std::size_t i = cut.projection_of(chunk);
-    Part part;
-    part.first = group * panels / groups;
-    part.count = (group + 1) * panels / groups - part.first;
-    part.begin = (chunk - cut.first_chunk[i]) * rows[i];
-    part.end = std::min(part.begin + rows[i], projections[i].linear->out_dim());
-    run_panels(pass, projections[i], input, part);
+    const RowCut::Part rows = cut.at(task % cut.total());
+    const std::int64_t group = task / cut.total(), first = group * panels / groups;
+    run_panels(pass, projections[rows.projection], input,
+               {first, (group + 1) * panels / groups - first, rows.begin, rows.end});
   });
 }
 

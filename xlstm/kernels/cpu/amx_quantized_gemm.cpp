@@ -20,7 +20,7 @@ constexpr int kRows = 16;
 constexpr std::int64_t kLine = 64;
 
 /// Columns of one product: a group or the half or quarter of one.
-std::int64_t piece_of(std::int64_t group_size) { return std::min<std::int64_t>(group_size, 64); }
+constexpr std::int64_t piece_of(std::int64_t group_size) { return std::min<std::int64_t>(group_size, 64); }
 
 /// Tile 0: sums of quads or of high bytes, 1: of low bytes; 2: weights; 3 and 4: the bytes of a panel.
 constexpr TileConfig config_of(std::int64_t piece) {
@@ -40,27 +40,34 @@ struct alignas(64) Sums {
   std::int32_t of[kRows][kPanelWidth];
 };
 
-/// The sums of group g, in the tiles.
-template <bool kPlanes>
-XLSTM_AMX_INT8 inline void multiply_group(const QuantizedTile& t, std::int64_t g) {
-  const std::int64_t piece = piece_of(t.group_size), begin = g * t.group_size, end = begin + t.group_size;
+/// What the stages of a tile read, in registers: every store of the unit may change what memory holds.
+struct Operands {
+  const std::byte *w, *x, *low;
+  const float *w_scales, *x_scales;
+};
+
+/// Tile 0 = the sums of quads or of high bytes of group g. Its last weights stay in tile 2.
+template <int kSize>
+XLSTM_AMX_INT8 inline void multiply_high(const Operands& from, std::int64_t g) {
+  constexpr std::int64_t kPiece = piece_of(kSize);
   _tile_zero(0);
-  if constexpr (kPlanes) _tile_zero(1);
-  for (std::int64_t c = begin; c < end; c += piece) {
-    _tile_loadd(2, t.w + c * kRows, piece);
-    _tile_loadd(3, t.x + c * kPanelWidth, kLine);
+  for (std::int64_t c = g * kSize; c < (g + 1) * kSize; c += kPiece) {
+    _tile_loadd(2, from.w + c * kRows, kPiece);
+    _tile_loadd(3, from.x + c * kPanelWidth, kLine);
     _tile_dpbusd(0, 2, 3);
-    if constexpr (kPlanes) {
-      _tile_loadd(4, t.x + t.low + c * kPanelWidth, kLine);
-      _tile_dpbuud(1, 2, 4);
-    }
   }
 }
 
-template <bool kPlanes>
-XLSTM_AMX_INT8 inline void store_group(Sums* sums) {
-  _tile_stored(0, sums[0].of, kLine);
-  if constexpr (kPlanes) _tile_stored(1, sums[1].of, kLine);
+/// Tile 1 = the sums of low bytes. REQUIRES: multiply_high of the same group just before.
+template <int kSize>
+XLSTM_AMX_INT8 inline void multiply_low(const Operands& from, std::int64_t g) {
+  constexpr std::int64_t kPiece = piece_of(kSize);
+  _tile_zero(1);
+  for (std::int64_t c = (g + 1) * kSize - kPiece; c >= g * kSize; c -= kPiece) {
+    if (c + kPiece < (g + 1) * kSize) _tile_loadd(2, from.w + c * kRows, kPiece);
+    _tile_loadd(4, from.low + c * kPanelWidth, kLine);
+    _tile_dpbuud(1, 2, 4);
+  }
 }
 
 // Under a mask of all lanes: for the plain intrinsics g++ 12 warns of its own undefined values.
@@ -76,38 +83,66 @@ XLSTM_AMX_INT8 inline __m512 row_of(const Sums* sums, int r) {
   return _mm512_maskz_cvtepi32_ps(kAll, sum);
 }
 
-/// y += scale_w * scale_x * sum for group g.
-template <bool kPlanes>
-XLSTM_AMX_INT8 inline void add_group(const QuantizedTile& t, std::int64_t g, const Sums* sums, __m512 (&y)[kRows]) {
-  const __m512 x_scale = _mm512_load_ps(t.x_scales + g * kPanelWidth);
+/// Rows [kBegin, kEnd) of y += scale_w * scale_x * sum for group g.
+template <bool kPlanes, int kBegin, int kEnd>
+XLSTM_AMX_INT8 inline void add_rows(const Operands& from, std::int64_t g, const Sums* sums, __m512 (&y)[kRows]) {
+  const __m512 x_scale = _mm512_load_ps(from.x_scales + g * kPanelWidth);
 #pragma GCC unroll 16
-  for (int r = 0; r < kRows; ++r) {
+  for (int r = kBegin; r < kEnd; ++r) {
     const __m512 scaled = _mm512_mul_ps(row_of<kPlanes>(sums, r), x_scale);
-    y[r] = _mm512_fmadd_ps(scaled, _mm512_set1_ps(t.w_scales[r * kTileGroups + g]), y[r]);
+    y[r] = _mm512_fmadd_ps(scaled, _mm512_set1_ps(from.w_scales[r * kTileGroups + g]), y[r]);
   }
 }
 
-/// 16 rows of one panel. The unit works on a group while the sums of the one before are added to y, and those leave it
-/// last: a store waits for the unit, and what follows it in program order would wait as well.
-template <bool kPlanes>
+/// One step of three stages a group apart: the unit multiplies group g, the sums of g - 1 leave it, those of g - 2 are
+/// added to y. They take turns every few rows: a queue full of one kind would keep the other kind out.
+template <bool kPlanes, int kSize>
+XLSTM_AMX_INT8 [[gnu::always_inline]] inline void step(const Operands& from, std::int64_t g, bool multiplies,
+                                                       bool stores, bool adds, Sums (&ring)[2][2], __m512 (&y)[kRows]) {
+  const Sums* const done = ring[g % 2];
+  Sums* const next = ring[(g + 1) % 2];
+  if (stores) _tile_stored(0, next[0].of, kLine);
+  if (adds) add_rows<kPlanes, 0, 4>(from, g - 2, done, y);
+  if (multiplies) multiply_high<kSize>(from, g);
+  if (adds) add_rows<kPlanes, 4, 8>(from, g - 2, done, y);
+  if (kPlanes && stores) _tile_stored(1, next[1].of, kLine);
+  if (adds) add_rows<kPlanes, 8, 12>(from, g - 2, done, y);
+  if (kPlanes && multiplies) multiply_low<kSize>(from, g);
+  if (adds) add_rows<kPlanes, 12, 16>(from, g - 2, done, y);
+}
+
+/// 16 rows of one panel.
+template <bool kPlanes, int kSize>
 XLSTM_AMX_INT8 void multiply_tile(const QuantizedTile& t, std::int64_t) {
-  Sums sums[2][2];
+  const Operands from = {t.w, t.x, t.x + t.low, t.w_scales, t.x_scales};
+  float* const out = t.y;
+  const std::int64_t groups = t.groups;
+  Sums ring[2][2];
   __m512 y[kRows];
 #pragma GCC unroll 16
-  for (int r = 0; r < kRows; ++r) y[r] = _mm512_loadu_ps(t.y + r * kPanelWidth);
-  for (std::int64_t g = 0; g <= t.groups; ++g) {
-    if (g < t.groups) multiply_group<kPlanes>(t, g);
-    if (g > 0) add_group<kPlanes>(t, g - 1, sums[(g - 1) % 2], y);
-    if (g < t.groups) store_group<kPlanes>(sums[g % 2]);
+  for (int r = 0; r < kRows; ++r) y[r] = _mm512_loadu_ps(out + r * kPanelWidth);
+  for (std::int64_t g = 0; g < groups + 2; ++g) {
+    if (g > 1 && g < groups) {
+      step<kPlanes, kSize>(from, g, true, true, true, ring, y);
+    } else {
+      step<kPlanes, kSize>(from, g, g<groups, g> 0 && g <= groups, g > 1, ring, y);
+    }
   }
 #pragma GCC unroll 16
-  for (int r = 0; r < kRows; ++r) _mm512_storeu_ps(t.y + r * kPanelWidth, y[r]);
+  for (int r = 0; r < kRows; ++r) _mm512_storeu_ps(out + r * kPanelWidth, y[r]);
+}
+
+template <bool kPlanes>
+auto tile_of(std::int64_t group_size) {
+  return group_size == 32   ? multiply_tile<kPlanes, 32>
+         : group_size == 64 ? multiply_tile<kPlanes, 64>
+                            : multiply_tile<kPlanes, 128>;
 }
 
 }  // namespace
 
 QuantizedKernel amx_quantized_kernel(QuantizedOrder order, std::int64_t group_size) {
-  const auto multiply = order == QuantizedOrder::planes ? multiply_tile<true> : multiply_tile<false>;
+  const auto multiply = order == QuantizedOrder::planes ? tile_of<true>(group_size) : tile_of<false>(group_size);
   return {kRows, 1, piece_of(group_size), false, multiply, begin, end};
 }
 

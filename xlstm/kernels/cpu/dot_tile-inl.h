@@ -77,10 +77,15 @@ struct NibbleQuadsDot : Int32Sum {
     VI t;
     asm("vpmaddubsw %3, %2, %1\n\tvpaddw %1, %0, %0" : "+v"(sum.raw), "=&v"(t.raw) : "v"(w.raw), "v"(x.raw));
   }
+  /// The first of a piece, without the addition: one in eight.
+  static HWY_INLINE void begin(VI w, VI x, Sum& sum) {
+    asm("vpmaddubsw %2, %1, %0" : "=v"(sum.raw) : "v"(w.raw), "v"(x.raw));
+  }
   static HWY_INLINE VI total(Sum sum) {
-    const hn::Repartition<std::int16_t, DI> d16;
-    VI none = hn::Zero(DI());
-    return hn::ReorderWidenMulAccumulate(DI(), hn::BitCast(d16, sum), hn::Set(d16, 1), none, none);
+    const VI ones = hn::Set(DI(), 0x00010001);
+    VI wide;
+    asm("vpmaddwd %2, %1, %0" : "=v"(wide.raw) : "v"(sum.raw), "v"(ones.raw));
+    return wide;
   }
 };
 
@@ -149,7 +154,8 @@ struct DotTile {
   HWY_INLINE DotTile() {}
   HWY_INLINE void clear() { XLSTM_FOR_TILE(r, v) sum[r][v] = Dot::zero(); }
 
-  /// The products of one piece: w [kDotRows][kRowBytes], x a line of 64 bytes a step, the next panel x_panel bytes on.
+  /// Adds the products of one piece, or sets the sums to them where Dot::kWidens: w [kDotRows][kRowBytes], x a line of
+  /// 64 bytes a step, the next panel x_panel bytes on.
   HWY_INLINE void multiply(const std::byte* w, const std::byte* x, std::int64_t x_panel) {
     const DI d;
     XLSTM_UNROLLED(int i = 0; i < kPieceBytes; i += 64) __builtin_prefetch(w + kPieceBytes + i);
@@ -163,7 +169,15 @@ struct DotTile {
         std::int32_t word;
         std::memcpy(&word, w + r * kRowBytes, sizeof(word));
         const VI weights = hn::Set(d, word);
-        XLSTM_UNROLLED(int v = 0; v < kWide; ++v) Dot::add(weights, line[v], sum[r][v]);
+        XLSTM_UNROLLED(int v = 0; v < kWide; ++v) {
+          if constexpr (Dot::kWidens) {
+            if (step == 0) {
+              Dot::begin(weights, line[v], sum[r][v]);
+              continue;
+            }
+          }
+          Dot::add(weights, line[v], sum[r][v]);
+        }
       }
     }
   }

@@ -38,66 +38,71 @@ HWY_INLINE void keep_totals(const T& tile, bool add, std::int32_t (&totals)[kDot
   XLSTM_FOR_TILE(r, v) { hn::Store(hn::Add(hn::Load(d, totals[r][v]), Dot::total(tile.sum[r][v])), d, totals[r][v]); }
 }
 
-/// kDotRows rows of P panels.
-template <class Dot, int P>
+/// kDotRows rows of P panels; kGroup: t.group_size.
+template <class Dot, int P, int kGroup>
 void quantized_tile(const QuantizedTile& t) {
   using T = DotTile<Dot, P>;
   constexpr int kWide = T::kWide;
   const DI d;
-  const std::byte* w = t.w;
-  const std::byte* x = t.x;
+  // Copies: what is stored in y might be a member of t, as far as the compiler knows.
+  const std::byte *w = t.w, *x = t.x;
+  const float *w_scales = t.w_scales, *x_scales = t.x_scales;
+  float* const y = t.y;
+  const std::int64_t groups = t.groups, y_stride = t.y_stride;
+  const std::int64_t x_stride = t.x_stride, x_scales_stride = t.x_stride / 4;
   const auto next_piece = [&](T& tile) HWY_ATTR {
-    tile.multiply(w, x, t.x_stride);
+    tile.multiply(w, x, x_stride);
     w += T::kPieceBytes;
     x += T::kPanelBytes;
   };
   // Of a group's pieces but the last, whose sums stay in registers.
   alignas(64) std::int32_t totals[kDotRows][kWide][kLanes];
   if constexpr (Dot::kWidens) XLSTM_FOR_TILE(r, v) hn::Store(hn::Zero(d), d, totals[r][v]);
-  for (std::int64_t g = 0; g < t.groups; ++g) {
+  for (std::int64_t g = 0; g < groups; ++g, ++w_scales, x_scales += kPanelWidth) {
     T tile;
-    tile.clear();
-    for (std::int64_t c = kPieceColumns; c < t.group_size; c += kPieceColumns) {
+    if constexpr (!Dot::kWidens) tile.clear();
+    for (int c = kPieceColumns; c < kGroup; c += kPieceColumns) {
       next_piece(tile);
-      if constexpr (Dot::kWidens) {
-        keep_totals<Dot>(tile, c > kPieceColumns, totals);
-        tile.clear();
-      }
+      if constexpr (Dot::kWidens) keep_totals<Dot>(tile, c > kPieceColumns, totals);
     }
     next_piece(tile);
     XLSTM_UNROLLED(int v = 0; v < kWide; ++v) {
       const std::int64_t panel = v / kVectors, lane = v % kVectors * kLanes;
-      const VP x_scale = hn::Load(DP(), t.x_scales + panel * (t.x_stride / 4) + g * kPanelWidth + lane);
+      const VP x_scale = hn::Load(DP(), x_scales + panel * x_scales_stride + lane);
       XLSTM_UNROLLED(int r = 0; r < kDotRows; ++r) {
         VI sum = Dot::total(tile.sum[r][v]);
         if constexpr (Dot::kWidens) sum = hn::Add(sum, hn::Load(d, totals[r][v]));
-        add_scaled(sum, t.w_scales[r * kTileGroups + g], x_scale, t.y + panel * t.y_stride + r * kPanelWidth + lane);
+        add_scaled(sum, w_scales[r * kTileGroups], x_scale, y + panel * y_stride + r * kPanelWidth + lane);
       }
     }
   }
 }
 
-template <class Dot>
+template <class Dot, int kGroup>
 void multiply_panels(const QuantizedTile& tile, std::int64_t panels) {
   if constexpr (kTilePanels > 1) {
-    if (panels > 1) return quantized_tile<Dot, kTilePanels>(tile);
+    if (panels > 1) return quantized_tile<Dot, kTilePanels, kGroup>(tile);
   }
-  quantized_tile<Dot, 1>(tile);
+  quantized_tile<Dot, 1, kGroup>(tile);
 }
 
 template <class Dot>
-QuantizedKernel kernel() {
-  return {kDotRows, kTilePanels, kPieceColumns, Dot::kColumns == 2, multiply_panels<Dot>, nullptr, nullptr};
+QuantizedKernel kernel(std::int64_t group_size) {
+  const auto multiply = group_size == 32   ? multiply_panels<Dot, 32>
+                        : group_size == 64 ? multiply_panels<Dot, 64>
+                                           : multiply_panels<Dot, 128>;
+  return {kDotRows, kTilePanels, kPieceColumns, Dot::kColumns == 2, multiply, nullptr, nullptr};
 }
 
-QuantizedKernel kernel_target(QuantizedOrder order, bool vnni) {
+QuantizedKernel kernel_target(QuantizedOrder order, std::int64_t group_size, bool vnni) {
 #if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX2
-  if (order == QuantizedOrder::quads) return vnni ? kernel<VnniQuadsDot>() : kernel<NibbleQuadsDot>();
-  if (vnni) return kernel<VnniPairsDot>();
+  if (order == QuantizedOrder::quads)
+    return vnni ? kernel<VnniQuadsDot>(group_size) : kernel<NibbleQuadsDot>(group_size);
+  if (vnni) return kernel<VnniPairsDot>(group_size);
 #else
   (void)order, (void)vnni;
 #endif
-  return kernel<PairsDot>();
+  return kernel<PairsDot>(group_size);
 }
 
 /// `cols` q -> pieces `stride` bytes apart.
@@ -166,7 +171,7 @@ QuantizedKernel kernel_for(const QuantizedPanel& panel, std::int64_t group_size)
   const CpuExtensions cpu = cpu_extensions();
   if (cpu.amx) return amx_quantized_kernel(panel.order, group_size);
   if (cpu.dotprod) return neon_quantized_kernel(panel);
-  return HWY_DYNAMIC_DISPATCH(kernel_target)(panel.order, cpu.avx_vnni || cpu.avx512_vnni);
+  return HWY_DYNAMIC_DISPATCH(kernel_target)(panel.order, group_size, cpu.avx_vnni || cpu.avx512_vnni);
 }
 
 /// The term of the biases is a product of its own: a column for each group, whose activation is scale * (sum of q).
@@ -196,7 +201,8 @@ void quantized_gemm(const MatrixView& w, DType type, std::int64_t row_begin, std
   const QuantizedKernel kernel = kernel_for(panel, group_size);
   multiply_biases(w, row_begin, row_end, x, panel, x_stride, y, y_stride, panels, accumulate, scratch);
 
-  const std::int64_t element = kernel.wide ? 2 : 1, step = kTileRowBytes / kernel.panels / element;
+  const std::int64_t element = kernel.wide ? 2 : 1, x_bytes = panel.order == QuantizedOrder::quads ? 1 : 2;
+  const std::int64_t step = kTileRowBytes / kernel.panels / x_bytes;
   auto* const scales = reinterpret_cast<float*>(scratch + kQuantizedGemmRows * kTileRowBytes);
   const std::int64_t tiles = (row_end - row_begin + kernel.rows - 1) / kernel.rows;
   if (kernel.begin != nullptr) kernel.begin(group_size);

@@ -12,10 +12,10 @@
 
 namespace xlstm::kernels {
 
-/// Rows of weights in one call at most, and bytes of the calling thread's scratch (aligned to 64): 96 rows of up to
-/// 1024 unpacked bytes and their scales (110 KB) stay in the second-level cache, 16 KB of x in the first; biases want
-/// more.
-inline constexpr std::int64_t kQuantizedGemmRows = 96;
+/// Rows of weights in one call at most, and bytes of the calling thread's scratch (aligned to 64): 192 rows of up
+/// to 1024 unpacked bytes and their scales (220 KB) stay in the second-level cache, 16 KB of x in the first; biases
+/// want more.
+inline constexpr std::int64_t kQuantizedGemmRows = 192;
 inline constexpr std::int64_t kQuantizedGemmScratch = std::int64_t{256} << 10;
 
 /// Bytes of one quantised panel of `cols` features; a multiple of 64.
