@@ -47,95 +47,125 @@ struct ShortRows {
   using Rows = RowKernel<Dot, kGroupWords>;
   static constexpr std::int64_t kTileRows = kLanes;
   static constexpr std::int64_t kStepWords = Rows::kStepWords, kStepGroups = Rows::kStepGroups;
+  static constexpr std::int64_t kTileGroups = kTileRows * kBlockGroups + kBlockGroups;  // as many more may be read
 
-  /// B vectors: where the first of them stands, and their scales once more, each in the lanes of its group.
+  /// What a group has of its own, row behind row: scales and biases of weights times what activations have.
+  template <int B>
+  struct Tile {
+    alignas(kLineBytes) float scales[B][kTileGroups], biases[B][kTileGroups];
+  };
+
+  /// B vectors; scales and sums of their groups once for each row of a tile.
   template <int B>
   struct Input {
-    Vectors x;
-    std::int64_t groups, steps, rest_groups;  // whole steps, and the groups behind them
-    alignas(kLineBytes) float scales[B][kBlockGroups][kLanes];
+    const std::byte* q;
+    std::int64_t stride, groups;
+    Tile<B> tile;
 
-    HWY_INLINE Input(const Vectors& vectors, std::int64_t num_groups)
-        : x(vectors), groups(num_groups), steps(num_groups / kStepGroups), rest_groups(num_groups % kStepGroups) {
+    HWY_INLINE Input(const Vectors& x, std::int64_t num_groups) : q(x.q), stride(x.stride), groups(num_groups) {
       for (int b = 0; b < B; ++b) {
-        const auto* const from = reinterpret_cast<const float*>(x.scales + b * x.stride);
-        for (std::int64_t s = 0; s * kStepGroups < groups; ++s) {
-          hn::Store(Rows::step_scales(from + s * kStepGroups), D(), scales[b][s]);
+        repeat(x.scales + b * stride, tile.scales[b]);
+        repeat(x.sums + b * stride, tile.biases[b]);
+      }
+    }
+
+   private:
+    HWY_INLINE void repeat(const std::byte* from, float* to) const {
+      for (std::int64_t row = 0; row < kTileRows; ++row, to += groups) {
+        for (std::int64_t g = 0; g < groups; g += kLanes) hn::StoreU(load_floats(from + g * 4), D(), to + g);
+      }
+    }
+  };
+
+  /// `count` parameters times those of the vectors; `all`: how many there are up to the end of the matrix.
+  template <int B>
+  static HWY_INLINE void multiply_parameters(Parameters parameters, const std::byte* from, std::int64_t count,
+                                             std::int64_t all, const float (&x)[B][kTileGroups],
+                                             float (&to)[B][kTileGroups]) {
+    for (std::int64_t i = 0; i < count; i += kLanes, from += kLanes * parameters.bytes) {
+      V values;
+      if (i + kLanes <= all) {
+        values = load_parameters(D(), parameters.dtype, from);
+      } else {
+        alignas(kLineBytes) float rest[kLanes] = {};
+        widen_to_float32(parameters.dtype, from, static_cast<std::size_t>(all - i), rest);
+        values = hn::Load(D(), rest);
+      }
+      for (int b = 0; b < B; ++b) hn::Store(hn::Mul(values, hn::Load(D(), x[b] + i)), D(), to[b] + i);
+    }
+  }
+
+  /// sums[r * B + b] += step s of row r, whose words are at w[r], times that of vector b.
+  template <int R, int B>
+  static HWY_INLINE void multiply_step(const std::byte* const (&w)[R], const Input<B>& in, std::int64_t s,
+                                       const V (&scales)[R * B], V (&sums)[R * B]) {
+    typename Dot::Sum dots[R * B];
+    for (std::int64_t i = 0; i < kStepWords; i += kLanes) {
+      const std::int64_t word = s * kStepWords + i;
+      const std::byte* const x = in.q + word / kLineWords * kLineBytes * Dot::kParts + word % kLineWords * 4;
+      for (int r = 0; r < R; ++r) {
+        const auto weights = Dot::unpack(w[r] + i * 4);
+        for (int b = 0; b < B; ++b) Dot::add(weights, x + b * in.stride, dots[r * B + b]);
+      }
+    }
+    for (int i = 0; i < R * B; ++i) {
+      sums[i] = hn::MulAdd(hn::ConvertTo(D(), Dot::total(dots[i])), scales[i], sums[i]);
+    }
+  }
+
+  /// Rows [first, first + R) of a tile, w and the next `row_bytes` apart: lane by lane, what their products are the
+  /// sums of; to[b * kTileRows + r].
+  template <int R, int B>
+  static HWY_INLINE void multiply_row(const std::byte* w, std::int64_t row_bytes, const Tile<B>& tile,
+                                      std::int64_t first, const Input<B>& in, V* to) {
+    V sums[R * B], scales[R * B];
+#pragma GCC unroll 4
+    for (int i = 0; i < R * B; ++i) {  // what follows is of the next row
+      const float* const biases = tile.biases[i % B] + (first + i / B) * in.groups;
+      sums[i] = hn::IfThenElseZero(hn::FirstN(D(), static_cast<std::size_t>(in.groups)), hn::LoadU(D(), biases));
+      if constexpr (kLanes < kBlockGroups) {
+        for (std::int64_t g = kLanes; g < in.groups; g += kLanes) {
+          const auto own = hn::FirstN(D(), static_cast<std::size_t>(in.groups - g));
+          sums[i] = hn::Add(sums[i], hn::IfThenElseZero(own, hn::LoadU(D(), biases + g)));
         }
       }
     }
-  };
-
-  /// Scales and biases of a tile's rows, one row behind the other; as many more may be read.
-  struct Tile {
-    alignas(kLineBytes) float scales[kTileRows * kBlockGroups + kBlockGroups];
-    alignas(kLineBytes) float biases[kTileRows * kBlockGroups + kBlockGroups];
-  };
-
-  /// `count` parameters to float32; `all`: how many there are from here to the end of the matrix.
-  static HWY_INLINE void widen_parameters(Parameters parameters, const std::byte* from, std::int64_t count,
-                                          std::int64_t all, float* to) {
-    std::int64_t i = 0;
-    for (; i < count && i + kLanes <= all; i += kLanes) {
-      hn::Store(load_parameters(D(), parameters.dtype, from + i * parameters.bytes), D(), to + i);
-    }
-    if (i < count) {
-      widen_to_float32(parameters.dtype, from + i * parameters.bytes, static_cast<std::size_t>(count - i), to + i);
-    }
-  }
-
-  /// sums += the step of weights at w times step s of the vectors.
-  template <int B>
-  static HWY_INLINE void multiply_step(const std::byte* w, const Input<B>& in, std::int64_t s, V scale, V (&sums)[B]) {
-    typename Dot::Sum dots[B];
-    for (std::int64_t i = 0; i < kStepWords; i += kLanes) {
-      const std::int64_t word = s * kStepWords + i;
-      const std::byte* const x =
-          in.x.q + word / kLineWords * kLineBytes * Dot::kParts + word % kLineWords * 4;
-      const auto weights = Dot::unpack(w + i * 4);
-      for (int b = 0; b < B; ++b) Dot::add(weights, x + b * in.x.stride, dots[b]);
-    }
-    for (int b = 0; b < B; ++b) {
-      const V scaled = hn::Mul(hn::ConvertTo(D(), Dot::total(dots[b])), hn::Load(D(), in.scales[b][s]));
-      sums[b] = hn::MulAdd(scaled, scale, sums[b]);
-    }
-  }
-
-  /// One row: lane by lane, what its product is the sum of; to[b * kTileRows].
-  template <int B>
-  static HWY_INLINE void multiply_row(const std::byte* w, const float* scales, const float* biases, const Input<B>& in,
-                                      V* to) {
-    V sums[B];
-    for (int b = 0; b < B; ++b) sums[b] = hn::Zero(D());
-    for (std::int64_t g = 0; g < in.groups; g += kLanes) {
-      // The others are those of the next row.
-      const auto own = hn::FirstN(D(), static_cast<std::size_t>(in.groups - g));
-      const V bias = hn::IfThenElseZero(own, hn::LoadU(D(), biases + g));
-      for (int b = 0; b < B; ++b) {
-        sums[b] = hn::MulAdd(bias, load_floats(in.x.sums + b * in.x.stride + g * 4), sums[b]);
+    const auto load_scales = [&](std::int64_t s) HWY_ATTR {
+      for (int i = 0; i < R * B; ++i) {
+        scales[i] = Rows::step_scales(tile.scales[i % B] + (first + i / B) * in.groups + s * kStepGroups);
       }
-    }
-    for (std::int64_t s = 0; s < in.steps; ++s, w += kStepWords * 4) {
-      __builtin_prefetch(w + kPrefetchBytes, 0, 2);
-      multiply_step<B>(w, in, s, Rows::step_scales(scales + s * kStepGroups), sums);
+    };
+    const std::byte* rows[R];
+    for (int r = 0; r < R; ++r) rows[r] = w + r * row_bytes;
+    const std::int64_t steps = in.groups / kStepGroups;
+    for (std::int64_t s = 0; s < steps; ++s) {
+      load_scales(s);
+      for (int r = 0; r < R; ++r) __builtin_prefetch(rows[r] + kPrefetchBytes, 0, 2);
+      multiply_step<R, B>(rows, in, s, scales, sums);
+      for (int r = 0; r < R; ++r) rows[r] += kStepWords * 4;
     }
     if constexpr (kStepGroups > 1) {
-      if (in.rest_groups > 0) {  // x is zero past them
-        const auto words = static_cast<std::size_t>(in.rest_groups * kGroupWords);
-        alignas(kLineBytes) std::int32_t rest[kLanes];
-        hn::Store(hn::MaskedLoad(hn::FirstN(DI(), words), DI(), reinterpret_cast<const std::int32_t*>(w)), DI(), rest);
-        const V scale = Rows::step_scales(scales + in.steps * kStepGroups);
-        multiply_step<B>(reinterpret_cast<const std::byte*>(rest), in, in.steps,
-                         hn::IfThenElseZero(hn::FirstN(D(), words), scale), sums);
+      if (const std::int64_t rest_groups = in.groups % kStepGroups; rest_groups > 0) {  // x is zero past them
+        const auto words = static_cast<std::size_t>(rest_groups * kGroupWords);
+        alignas(kLineBytes) std::int32_t rest[R][kLanes];
+        load_scales(steps);
+        for (int r = 0; r < R; ++r) {
+          const auto* const from = reinterpret_cast<const std::int32_t*>(rows[r]);
+          hn::Store(hn::MaskedLoad(hn::FirstN(DI(), words), DI(), from), DI(), rest[r]);
+          rows[r] = reinterpret_cast<const std::byte*>(rest[r]);
+        }
+        for (V& scale : scales) scale = hn::IfThenElseZero(hn::FirstN(D(), words), scale);
+        multiply_step<R, B>(rows, in, steps, scales, sums);
       }
     }
-    for (int b = 0; b < B; ++b) to[b * kTileRows] = sums[b];
+    for (int i = 0; i < R * B; ++i) to[i % B * kTileRows + i / B] = sums[i];
   }
 
   /// Rows [begin, end) times vectors [first, first + B).
   template <int B>
   static HWY_NOINLINE void multiply_rows(const QuantizedProduct& p, std::int64_t begin, std::int64_t end,
                                          std::int64_t first) {
+    constexpr int R = kVectors / B;  // rows that share a pass over x
     const MatrixView& w = p.w;
     const Parameters parameters = {w.groups.dtype, static_cast<std::int64_t>(dtype_size(w.groups.dtype))};
     const std::int64_t groups = w.cols / w.groups.group_size, row_bytes = w.row_bytes();
@@ -143,20 +173,30 @@ struct ShortRows {
                                  4 * Dot::kParts * w.groups.bits / 32);
     const std::byte* const x = p.x + first * p.x_stride;
     const Input<B> in({x, x + layout.sums(), x + layout.q(), p.x_stride}, groups);
-    Tile tile = {};
-    V sums[B * kTileRows];
-    for (V& sum : sums) sum = hn::Zero(D());
-    for (std::int64_t r = begin; r < end; r += kTileRows) {
-      const std::int64_t rows = std::min(kTileRows, end - r), all = (w.rows - r) * groups;
-      const auto parameters_at = [&](const void* data) {
+    // Made a tile ahead: loads that take parts of several stores wait until those have reached the cache.
+    Tile<B> tiles[2];
+    const auto prepare = [&](std::int64_t r) HWY_ATTR {
+      const std::int64_t count = std::min(kTileRows, end - r) * groups, all = (w.rows - r) * groups;
+      Tile<B>& to = tiles[(r - begin) / kTileRows % 2];
+      const auto from = [&](const void* data) {
         return static_cast<const std::byte*>(data) + r * groups * parameters.bytes;
       };
-      widen_parameters(parameters, parameters_at(w.groups.scales), rows * groups, all, tile.scales);
-      widen_parameters(parameters, parameters_at(w.groups.biases), rows * groups, all, tile.biases);
+      multiply_parameters<B>(parameters, from(w.groups.scales), count, all, in.tile.scales, to.scales);
+      multiply_parameters<B>(parameters, from(w.groups.biases), count, all, in.tile.biases, to.biases);
+    };
+    V sums[B * kTileRows];
+    for (V& sum : sums) sum = hn::Zero(D());
+    if (begin < end) prepare(begin);
+    for (std::int64_t r = begin; r < end; r += kTileRows) {
+      if (r + kTileRows < end) prepare(r + kTileRows);
+      const Tile<B>& tile = tiles[(r - begin) / kTileRows % 2];
+      const std::int64_t rows = std::min(kTileRows, end - r);
       const std::byte* words = static_cast<const std::byte*>(w.data) + r * row_bytes;
-      for (std::int64_t i = 0; i < rows; ++i, words += row_bytes) {
-        multiply_row<B>(words, tile.scales + i * groups, tile.biases + i * groups, in, sums + i);
+      std::int64_t i = 0;
+      for (; i + R <= rows; i += R, words += R * row_bytes) {
+        multiply_row<R, B>(words, row_bytes, tile, i, in, sums + i);
       }
+      for (; i < rows; ++i, words += row_bytes) multiply_row<1, B>(words, row_bytes, tile, i, in, sums + i);
       for (int b = 0; b < B; ++b) {
         float* const y = p.y + (first + b) * p.y_stride + (r - p.rows.begin);
         const V totals = sum_of_lanes(sums + b * kTileRows);
