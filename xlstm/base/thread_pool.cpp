@@ -16,7 +16,13 @@ inline void cpu_relax() noexcept {
 #endif
 }
 
+/// The first lines of a job's function object, on their way from the caller's cache while a chunk is claimed.
+inline void fetch_job(const void* context) noexcept {
+  for (std::size_t line = 0; line < 512; line += 64) __builtin_prefetch(static_cast<const char*>(context) + line);
+}
+
 constexpr std::uint32_t remaining(std::uint64_t ticket) { return static_cast<std::uint32_t>(ticket); }
+constexpr std::uint32_t epoch_of(std::uint64_t ticket) { return static_cast<std::uint32_t>(ticket >> 32); }
 
 }  // namespace
 
@@ -39,65 +45,61 @@ std::uint32_t ThreadPool::share_end(std::size_t share, std::uint32_t count) cons
   return static_cast<std::uint32_t>((share + 1) * std::uint64_t{count} / shares_.size());
 }
 
-// Claims and runs one chunk. The job's fields are read before the claim: if the compare-and-swap succeeds, its epoch is
-// still the current one, so the fields belong to it (they change only after every chunk of the epoch is done).
-bool ThreadPool::claim_from(std::size_t share) {
-  std::atomic<std::uint64_t>& place = shares_[share].ticket;
-  std::uint64_t ticket = place.load(std::memory_order_acquire);
+// Claims and runs the chunks that a share has left; returns how many it ran. The job's fields are read before the
+// claim: if the compare-and-swap succeeds, its epoch is still the current one, so the fields belong to it (they change
+// only after every chunk of the epoch is done).
+std::uint32_t ThreadPool::run_share(std::size_t index) {
+  Share& share = shares_[index];
+  std::uint32_t claimed = 0;
+  std::uint64_t ticket = share.ticket.load(std::memory_order_acquire);
   while (remaining(ticket) != 0) {
-    const Function function = function_.load(std::memory_order_relaxed);
-    void* const context = context_.load(std::memory_order_relaxed);
-    const std::uint32_t count = count_.load(std::memory_order_relaxed);
-    if (place.compare_exchange_weak(ticket, ticket - 1, std::memory_order_acq_rel, std::memory_order_acquire)) {
-      function(context, share_end(share, count) - remaining(ticket));
-      done_.fetch_add(1, std::memory_order_release);
-      return true;
+    const Function function = share.function.load(std::memory_order_relaxed);
+    void* const context = share.context.load(std::memory_order_relaxed);
+    const std::uint32_t end = share.end.load(std::memory_order_relaxed);
+    if (share.ticket.compare_exchange_weak(ticket, ticket - 1, std::memory_order_acq_rel, std::memory_order_acquire)) {
+      function(context, end - remaining(ticket));
+      ++claimed;
+      ticket = share.ticket.load(std::memory_order_acquire);
     }
   }
-  return false;
-}
-
-// From the thread's own share, then from those after it.
-bool ThreadPool::claim_any(std::size_t thread) {
-  for (std::size_t i = 0; i < shares_.size(); ++i) {
-    if (claim_from((thread + i) % shares_.size())) return true;
-  }
-  return false;
+  return claimed;
 }
 
 void ThreadPool::run(std::uint32_t count, Function function, const void* context) {
-  done_.store(0, std::memory_order_relaxed);
-  function_.store(function, std::memory_order_relaxed);
-  context_.store(const_cast<void*>(context), std::memory_order_relaxed);
-  count_.store(count, std::memory_order_relaxed);
-  const std::uint64_t epoch = epoch_.load(std::memory_order_relaxed) + 1;
-  std::uint32_t begin = 0;
-  for (std::size_t i = 0; i < shares_.size(); ++i) {
-    const std::uint32_t end = share_end(i, count);
-    shares_[i].ticket.store(epoch << 32 | (end - begin), std::memory_order_release);
-    begin = end;
+  const std::uint32_t done = done_.load(std::memory_order_relaxed);
+  const std::uint32_t epoch = epoch_.load(std::memory_order_relaxed) + 1;
+  for (std::size_t i = shares_.size(); i-- > 0;) {  // the caller's last: the others are under way meanwhile
+    const std::uint32_t begin = i == 0 ? 0 : share_end(i - 1, count), end = share_end(i, count);
+    shares_[i].function.store(function, std::memory_order_relaxed);
+    shares_[i].context.store(const_cast<void*>(context), std::memory_order_relaxed);
+    shares_[i].end.store(end, std::memory_order_relaxed);
+    shares_[i].ticket.store(std::uint64_t{epoch} << 32 | (end - begin), std::memory_order_release);
   }
-  epoch_.store(epoch, std::memory_order_seq_cst);  // not before: a worker whose share is not open would take others'
+  epoch_.store(epoch, std::memory_order_seq_cst);
   if (sleepers_.load(std::memory_order_seq_cst) > 0) {
     const std::lock_guard lock(mutex_);
     wake_.notify_all();
   }
-  while (claim_any(0)) {
-  }
-  while (done_.load(std::memory_order_acquire) != count) cpu_relax();
+  std::uint32_t own = 0;
+  for (std::size_t i = 0; i < shares_.size(); ++i) own += run_share(i);
+  while (done_.load(std::memory_order_acquire) - done != count - own) cpu_relax();
 }
 
 void ThreadPool::work(std::size_t thread) {
-  std::uint64_t seen = 0;
+  const std::atomic<std::uint64_t>& ticket = shares_[thread].ticket;
+  std::uint32_t seen = 0;
   while (!stop_.load(std::memory_order_relaxed)) {
-    std::uint64_t epoch = epoch_.load(std::memory_order_acquire);
+    std::uint32_t epoch = epoch_of(ticket.load(std::memory_order_acquire));
     for (int spin = 0; spin < kSpinRounds && epoch == seen; ++spin) {
       cpu_relax();
-      epoch = epoch_.load(std::memory_order_acquire);
+      epoch = epoch_of(ticket.load(std::memory_order_acquire));
     }
     if (epoch != seen) {
       seen = epoch;
-      while (claim_any(thread)) {
+      fetch_job(shares_[thread].context.load(std::memory_order_relaxed));
+      for (std::size_t i = 0; i < shares_.size(); ++i) {
+        const std::uint32_t claimed = run_share((thread + i) % shares_.size());
+        if (claimed != 0) done_.fetch_add(claimed, std::memory_order_release);
       }
       continue;
     }

@@ -44,22 +44,23 @@ class ThreadPool {
   }
 
  private:
+  static constexpr std::size_t kLineBytes = 64;
   using Function = void (*)(void*, std::uint32_t);
-  void run(std::uint32_t count, Function function, const void* context);
-  struct alignas(64) Share {
+  /// What a thread begins with, in a cache line of its own: it waits for a job on the line that brings the job.
+  struct alignas(kLineBytes) Share {
     std::atomic<std::uint64_t> ticket{0};  // epoch << 32 | chunks left
+    std::atomic<Function> function{nullptr};
+    std::atomic<void*> context{nullptr};
+    std::atomic<std::uint32_t> end{0};  // one past its last chunk
   };
+  void run(std::uint32_t count, Function function, const void* context);
   void work(std::size_t thread);
-  bool claim_any(std::size_t thread);
-  bool claim_from(std::size_t share);
+  std::uint32_t run_share(std::size_t index);
   std::uint32_t share_end(std::size_t share, std::uint32_t count) const;
 
-  std::vector<Share> shares_;            // one a thread, the caller's first
-  std::atomic<std::uint64_t> epoch_{0};  // of the newest job; changes when all its shares are open
-  std::atomic<Function> function_{nullptr};
-  std::atomic<void*> context_{nullptr};
-  std::atomic<std::uint32_t> count_{0};
-  std::atomic<std::uint32_t> done_{0};
+  std::vector<Share> shares_;                                // one a thread, the caller's first
+  alignas(kLineBytes) std::atomic<std::uint32_t> done_{0};   // chunks the workers have done, of all jobs
+  alignas(kLineBytes) std::atomic<std::uint32_t> epoch_{0};  // of the newest job; changes when all its shares are open
   std::atomic<int> sleepers_{0};
   std::atomic<bool> stop_{false};
   std::mutex mutex_;

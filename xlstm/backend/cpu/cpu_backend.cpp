@@ -25,7 +25,8 @@ constexpr std::int64_t kSegment = 256;
 // A piece this short goes token by token: a panel costs the arithmetic of 16 tokens whatever it holds, about four
 // decode steps.
 constexpr std::int64_t kMaxSteppedTokens = 3;
-constexpr std::int64_t kHeadPanels = 4;  // positions per piece when the logits of all are wanted: 64
+constexpr std::int64_t kLogitPiece = 1024;  // logits of a row that a thread caps at a time
+constexpr std::int64_t kHeadPanels = 4;     // positions per piece when the logits of all are wanted: 64
 
 class CpuState final : public State {
  public:
@@ -158,11 +159,15 @@ void CpuBackend::write_logits(std::int64_t batch, const float* hidden, std::span
   p.lap(model::Op::norm);
   float* out = batch == 1 ? logits[0] : workspace_.take(batch * vocab);
   project(p, y, batch, std::array<Projection, 1>{{{&model_->lm_head, out, vocab}}});
-  pool_.parallel_for(batch, [&](std::int64_t b) {
-    float* row = logits[static_cast<std::size_t>(b)];
-    if (row != out + b * vocab) std::copy_n(out + b * vocab, vocab, row);
+  const std::int64_t pieces = (vocab + kLogitPiece - 1) / kLogitPiece;
+  pool_.parallel_for(batch * pieces, [&](std::int64_t task) {
+    const std::int64_t b = task / pieces, first = task % pieces * kLogitPiece;
+    const std::int64_t count = std::min(kLogitPiece, vocab - first);
+    const float* const from = out + b * vocab + first;
+    float* const to = logits[static_cast<std::size_t>(b)] + first;
+    if (to != from) std::copy_n(from, count, to);
     if (model_->config.output_logit_soft_cap)
-      kernels::soft_cap_in_place(row, vocab, *model_->config.output_logit_soft_cap);
+      kernels::soft_cap_in_place(to, count, *model_->config.output_logit_soft_cap);
   });
   p.lap(model::Op::head);
 }

@@ -5,11 +5,11 @@
 
 #include "xlstm/backend/cpu/activations.h"
 #include "xlstm/backend/cpu/matrix_view.h"
+#include "xlstm/backend/cpu/vector_projections.h"
 #include "xlstm/backend/cpu/wide_batch.h"
 #include "xlstm/kernels/cpu/amx_gemm.h"
 #include "xlstm/kernels/cpu/bf16_gemm.h"
 #include "xlstm/kernels/cpu/dispatch.h"
-#include "xlstm/kernels/cpu/gemv.h"
 #include "xlstm/kernels/cpu/panel_gemm.h"
 #include "xlstm/kernels/cpu/panel_ops.h"
 #include "xlstm/kernels/cpu/quantized_gemm.h"
@@ -19,12 +19,6 @@ namespace xlstm::backend {
 namespace {
 
 using Kind = ActivationForm::Kind;
-
-// Weights of one matrix that a claimed chunk reads: small enough to share out evenly, large enough that a new place to
-// read at does not show (64 KiB: 4 % slower from memory).
-constexpr std::int64_t kMaxChunkBytes = 512 * 1024;
-constexpr std::int64_t kMinChunkBytes = 8 * 1024;
-constexpr std::int64_t kChunksPerThread = 4;
 
 /// Cuts the rows of several projections into chunks; chunk i of all belongs to one projection.
 struct Cut {
@@ -44,82 +38,6 @@ struct Cut {
     return i;
   }
 };
-
-std::int64_t row_bytes(const model::Matrix& weights) {
-  return static_cast<std::int64_t>(weights.nbytes()) / weights.rows();
-}
-
-std::int64_t row_bytes(const Projection& p) {
-  return row_bytes(*p.linear) + (p.gate != nullptr ? row_bytes(*p.gate) : 0);
-}
-
-/// Rows of the first half of a matrix, which has the middle one of an odd number.
-std::int64_t first_half(const Projection& p) { return (p.linear->out_dim() + 1) / 2; }
-
-/// A chunk of decode is as many rows of a matrix's first half as of its second: a thread's chunks follow each other in
-/// memory, so its two streams run on from chunk to chunk.
-Cut cut_by_bytes(std::span<const Projection> projections, int num_threads) {
-  std::int64_t total = 0;
-  for (const Projection& p : projections) total += row_bytes(p) * p.linear->out_dim();
-  const std::int64_t target = std::clamp(total / (num_threads * kChunksPerThread), kMinChunkBytes, kMaxChunkBytes);
-  Cut cut;
-  for (const Projection& p : projections) {
-    const std::int64_t matrices = p.gate != nullptr ? 2 : 1, rows = first_half(p);
-    const std::int64_t wanted = 2 * rows * row_bytes(p) / (matrices * target);
-    // Every thread gets as many, so that all end together.
-    const std::int64_t chunks = std::max<std::int64_t>(1, (wanted + num_threads - 1) / num_threads * num_threads);
-    cut.add(rows, (rows + chunks - 1) / chunks);
-  }
-  return cut;
-}
-
-/// f(begin, end) for each stream of rows.
-template <class F>
-void for_each_stream(const kernels::RowRange& rows, const F& f) {
-  f(rows.begin, rows.end);
-  if (rows.offset != 0) f(rows.begin + rows.offset, rows.end + rows.offset);
-}
-
-/// Rows of W x + b for each of the batch; y: [batch, out_dim] with rows y_stride apart.
-void multiply(const Pass& pass, const model::Linear& linear, bool exact, const Activations& x, std::int64_t batch,
-              const kernels::RowRange& rows, float* y, std::int64_t y_stride) {
-  const kernels::MatrixView w = matrix_view(linear);
-  const ActivationRows& in = x.find(vector_form(pass, linear, exact));
-  float* const out = y + rows.begin;
-  if (in.form.kind == Kind::quantized) {
-    kernels::quantized_gemv(w, in.form.format.type, rows, in.data, in.stride, batch, out, y_stride);
-  } else {
-    kernels::gemv(w, rows, in.floats(), in.float_stride(), batch, out, y_stride);
-  }
-  if (linear.bias.empty()) return;
-  for_each_stream(rows, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t b = 0; b < batch; ++b)
-      kernels::add_in_place(y + b * y_stride + begin, linear.bias.data() + begin, end - begin);
-  });
-}
-
-/// sums: room for [batch, out_dim] of a product that is added to y, which is read only by the chunk that adds to it.
-void run_rows(const Pass& pass, const Projection& p, const Activations& x, std::int64_t batch,
-              const kernels::RowRange& rows, float* sums) {
-  if (p.output == Output::add) {
-    const std::int64_t dim = p.linear->out_dim();
-    multiply(pass, *p.linear, p.exact, x, batch, rows, sums, dim);
-    for_each_stream(rows, [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t b = 0; b < batch; ++b)
-        kernels::add_in_place(p.y + b * p.y_stride + begin, sums + b * dim + begin, end - begin);
-    });
-    return;
-  }
-  multiply(pass, *p.linear, p.exact, x, batch, rows, p.y, p.y_stride);
-  if (p.gate == nullptr) return;
-  multiply(pass, *p.gate, p.exact, x, batch, rows, p.gate_y, p.y_stride);
-  for_each_stream(rows, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t b = 0; b < batch; ++b) {
-      const std::int64_t at = b * p.y_stride + begin;
-      kernels::silu_gate_in_place(p.y + at, p.gate_y + at, end - begin);
-    }
-  });
-}
 
 /// Room of the calling thread for weights on their way to a product; made once per thread.
 std::byte* gemm_scratch() {
@@ -255,31 +173,6 @@ std::int64_t panel_groups(const RowCut& cut, std::int64_t panels, int num_thread
     if (waste(groups) < waste(best)) best = groups;
   }
   return best;
-}
-
-void project_vectors(const Pass& pass, const float* x, std::int64_t batch, std::span<const Projection> projections) {
-  const std::int64_t cols = projections.front().linear->in_dim();
-  Activations input(pass, x, cols, batch, cols);
-  for (const Projection& p : projections) {
-    input.want_vectors(vector_form(pass, *p.linear, p.exact));
-    if (p.gate != nullptr) input.want_vectors(vector_form(pass, *p.gate, p.exact));
-  }
-  const Cut cut = cut_by_bytes(projections, pass.pool.num_threads());
-  std::array<float*, kMaxProjections> sums{};
-  for (std::size_t i = 0; i < projections.size(); ++i) {
-    if (projections[i].output == Output::add) sums[i] = pass.workspace.take(batch * projections[i].linear->out_dim());
-  }
-  pass.pool.parallel_for(cut.total(), [&](std::int64_t chunk) {
-    const std::size_t i = cut.projection_of(chunk);
-    const Projection& p = projections[i];
-    const std::int64_t half = first_half(p), begin = (chunk - cut.first_chunk[i]) * cut.rows_per_chunk[i];
-    std::int64_t end = std::min(begin + cut.rows_per_chunk[i], half);
-    if (half + end > p.linear->out_dim()) {  // the row in the middle of an odd number
-      --end;
-      run_rows(pass, p, input, batch, {end, end + 1}, sums[i]);
-    }
-    if (begin < end) run_rows(pass, p, input, batch, {begin, end, half}, sums[i]);
-  });
 }
 
 }  // namespace

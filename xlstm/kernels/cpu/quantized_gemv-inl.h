@@ -310,16 +310,24 @@ struct RowKernel {
   }
 };
 
+#include "xlstm/kernels/cpu/quantized_short_rows-inl.h"
+
+template <class Dot, std::int64_t kGroupWords>
+void multiply_rows(const QuantizedProduct& p) {
+  const bool short_rows = p.w.cols < kBlockGroups * p.w.groups.group_size;
+  short_rows ? ShortRows<Dot, kGroupWords>::multiply(p) : RowKernel<Dot, kGroupWords>::multiply(p);
+}
+
 template <int kBits, class Element>
 void multiply_groups(const QuantizedProduct& p) {
   using Product = Dot<kBits, Element>;
   switch (p.w.groups.group_size) {  // 32 columns are kBits words
     case 32:
-      return RowKernel<Product, kBits>::multiply(p);
+      return multiply_rows<Product, kBits>(p);
     case 64:
-      return RowKernel<Product, 2 * kBits>::multiply(p);
+      return multiply_rows<Product, 2 * kBits>(p);
     default:
-      return RowKernel<Product, 4 * kBits>::multiply(p);
+      return multiply_rows<Product, 4 * kBits>(p);
   }
 }
 
