@@ -190,7 +190,7 @@ void run_panels(const Pass& pass, const Projection& p, const Activations& x, con
   }
 }
 
-/// Rows that the register tiles of all products divide: 16 on AMX, else 12 or 6.
+/// A multiple of the rows of every register tile (16 on AMX, else 12 or fewer) that divides gemm_rows of every form.
 std::int64_t tile_rows() { return kernels::cpu_extensions().amx ? 16 : 12; }
 
 /// Cuts the rows of several projections into parts of whole tiles. A thread's parts follow each other; together they
