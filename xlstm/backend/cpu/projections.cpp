@@ -5,6 +5,7 @@
 
 #include "xlstm/backend/cpu/activations.h"
 #include "xlstm/backend/cpu/matrix_view.h"
+#include "xlstm/backend/cpu/row_cut.h"
 #include "xlstm/backend/cpu/vector_projections.h"
 #include "xlstm/backend/cpu/wide_batch.h"
 #include "xlstm/kernels/cpu/amx_gemm.h"
@@ -19,25 +20,6 @@ namespace xlstm::backend {
 namespace {
 
 using Kind = ActivationForm::Kind;
-
-/// Cuts the rows of several projections into chunks; chunk i of all belongs to one projection.
-struct Cut {
-  std::array<std::int64_t, kMaxProjections> rows_per_chunk{};
-  std::array<std::int64_t, kMaxProjections + 1> first_chunk{};
-  std::size_t count = 0;
-
-  void add(std::int64_t rows, std::int64_t per_chunk) {
-    rows_per_chunk[count] = per_chunk;
-    first_chunk[count + 1] = first_chunk[count] + (rows + per_chunk - 1) / per_chunk;
-    ++count;
-  }
-  std::int64_t total() const { return first_chunk[count]; }
-  std::size_t projection_of(std::int64_t chunk) const {
-    std::size_t i = 0;
-    while (chunk >= first_chunk[i + 1]) ++i;
-    return i;
-  }
-};
 
 /// Room of the calling thread for weights on their way to a product; made once per thread.
 std::byte* gemm_scratch() {
@@ -112,51 +94,8 @@ void run_panels(const Pass& pass, const Projection& p, const Activations& x, con
   }
 }
 
-/// Rows that the register tiles of all products divide: 16 on AMX, else 12 or 6.
+/// A multiple of the rows of every register tile (16 on AMX, else 12 or fewer) that divides gemm_rows of every form.
 std::int64_t tile_rows() { return kernels::cpu_extensions().amx ? 16 : 12; }
-
-/// Cuts the rows of several projections into parts of whole tiles. A thread's parts follow each other; together they
-/// are its share of every projection.
-class RowCut {
- public:
-  explicit RowCut(int num_threads) : threads_(num_threads) {}
-
-  void add(std::int64_t rows, std::int64_t max_rows) {
-    const std::int64_t tiles = (rows + tile_rows() - 1) / tile_rows(), per_share = threads_ * max_rows;
-    rows_[count_] = rows;
-    parts_[count_] = std::min(tiles, (rows + per_share - 1) / per_share * threads_);
-    equal_shares_ = equal_shares_ && (tiles == 1 || parts_[count_] % threads_ == 0);
-    total_ += parts_[count_++];
-  }
-  std::int64_t total() const { return total_; }
-  /// No thread has more to do than another, but for a tile.
-  bool equal_shares() const { return equal_shares_; }
-
-  struct Part {
-    std::size_t projection;
-    std::int64_t begin, end;  // rows
-  };
-  Part at(std::int64_t index) const {
-    for (std::int64_t thread = 0;; ++thread) {
-      for (std::size_t i = 0; i < count_; ++i) {
-        const std::int64_t first = thread * parts_[i] / threads_, last = (thread + 1) * parts_[i] / threads_;
-        if (index < last - first) return {i, row_of(i, first + index), row_of(i, first + index + 1)};
-        index -= last - first;
-      }
-    }
-  }
-
- private:
-  std::int64_t row_of(std::size_t i, std::int64_t part) const {
-    const std::int64_t tiles = (rows_[i] + tile_rows() - 1) / tile_rows();
-    return std::min(rows_[i], part * tiles / parts_[i] * tile_rows());
-  }
-
-  std::array<std::int64_t, kMaxProjections> rows_{}, parts_{};
-  std::size_t count_ = 0;
-  std::int64_t threads_, total_ = 0;
-  bool equal_shares_ = true;
-};
 
 /// Into how many groups of panels a product is cut so that the least is wasted. Every group unpacks the weights again,
 /// which costs about as much as half a panel's arithmetic; and when the threads do not get equal shares, each waits on
@@ -195,7 +134,7 @@ void project(const Pass& pass, const float* x, std::int64_t batch, std::span<con
 void project_panels(const Pass& pass, const float* x, std::int64_t x_stride, std::int64_t panels,
                     std::span<const Projection> projections) {
   Activations input(pass, x, x_stride, panels, projections.front().linear->in_dim());
-  RowCut cut(pass.pool.num_threads());
+  RowCut cut(pass.pool.num_threads(), tile_rows());
   for (const Projection& p : projections) {
     const ActivationForm form = panel_form(pass, *p.linear, p.exact);
     input.want_panels(form);

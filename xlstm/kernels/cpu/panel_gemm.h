@@ -8,9 +8,9 @@
 
 namespace xlstm::kernels {
 
-/// Rows of weights that one call unpacks at most, and columns at a time: 96 x 256 float32 = 96 KB, in the second-level
-/// cache, while 256 x 16 of x (16 KB; AVX-512: of two panels) stay in the first.
-inline constexpr std::int64_t kGemmRows = 96;
+/// Rows of weights that one call unpacks at most, and columns at a time: 192 x 256 float32 = 192 KB, in the
+/// second-level cache, while 256 x 16 of x (16 KB; AVX-512: of two panels) stay in the first.
+inline constexpr std::int64_t kGemmRows = 192;
 inline constexpr std::int64_t kGemmCols = 256;
 inline constexpr std::int64_t kGemmScratch = kGemmRows * kGemmCols;
 
