@@ -58,8 +58,8 @@ class ThreadPool {
   std::uint32_t run_share(std::size_t index);
   std::uint32_t share_end(std::size_t share, std::uint32_t count) const;
 
-  std::vector<Share> shares_;                              // one a thread, the caller's first
-  alignas(kLineBytes) std::atomic<std::uint32_t> done_{0};  // chunks the workers have done, of all jobs
+  std::vector<Share> shares_;                                // one a thread, the caller's first
+  alignas(kLineBytes) std::atomic<std::uint32_t> done_{0};   // chunks the workers have done, of all jobs
   alignas(kLineBytes) std::atomic<std::uint32_t> epoch_{0};  // of the newest job; changes when all its shares are open
   std::atomic<int> sleepers_{0};
   std::atomic<bool> stop_{false};

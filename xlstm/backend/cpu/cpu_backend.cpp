@@ -26,7 +26,7 @@ constexpr std::int64_t kSegment = 256;
 // decode steps.
 constexpr std::int64_t kMaxSteppedTokens = 3;
 constexpr std::int64_t kLogitPiece = 1024;  // logits of a row that a thread caps at a time
-constexpr std::int64_t kHeadPanels = 4;  // positions per piece when the logits of all are wanted: 64
+constexpr std::int64_t kHeadPanels = 4;     // positions per piece when the logits of all are wanted: 64
 
 class CpuState final : public State {
  public:
