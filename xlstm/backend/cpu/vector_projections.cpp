@@ -14,7 +14,8 @@ namespace {
 // Weights of one matrix that a claimed chunk reads: small enough to share out evenly, large enough that a new place to
 // read at does not show (64 KiB: 4 % slower from memory).
 constexpr std::int64_t kMaxChunkBytes = 512 * 1024;
-constexpr std::int64_t kMinChunkBytes = 8 * 1024;
+// But of a small matrix every thread has one chunk, as what a chunk costs by itself shows there.
+constexpr std::int64_t kMinChunkBytes = 64 * 1024;
 constexpr std::int64_t kChunksPerThread = 4;
 // Short rows are cheapest in so many at a time, on the widest target.
 constexpr std::int64_t kRowsTogether = 16, kShortRowBytes = 1024;
@@ -111,7 +112,8 @@ class Job {
       const std::int64_t matrices = t.gate.w.rows != 0 ? 2 : 1, half = first_half(t);
       const std::int64_t wanted = 2 * half * row_bytes(t) / (matrices * target);
       // Every thread gets as many, so that all end together.
-      const std::int64_t chunks = std::max<std::int64_t>(1, (wanted + num_threads - 1) / num_threads * num_threads);
+      std::int64_t chunks = (wanted + num_threads - 1) / num_threads * num_threads;
+      if (chunks == 0) chunks = half < kRowsTogether * num_threads ? 1 : num_threads;
       std::int64_t rows = (half + chunks - 1) / chunks;
       if (row_bytes(t.product.w) < kShortRowBytes) rows = (rows + kRowsTogether - 1) / kRowsTogether * kRowsTogether;
       rows_per_chunk_[i] = rows;

@@ -160,18 +160,25 @@ struct ShortRows {
     for (int i = 0; i < R * B; ++i) to[i % B * kTileRows + i / B] = sums[i];
   }
 
-  /// Rows [begin, end) times vectors [first, first + B).
+  /// Rows of both streams times vectors [first, first + B).
   template <int B>
-  static HWY_NOINLINE void multiply_rows(const QuantizedProduct& p, std::int64_t begin, std::int64_t end,
-                                         std::int64_t first) {
+  static HWY_NOINLINE void multiply_rows(const QuantizedProduct& p, const RowRange& rows, std::int64_t first) {
+    const std::int64_t groups = p.w.cols / p.w.groups.group_size;
+    const QuantizedLayout layout({p.type, p.w.groups.bits, p.w.groups.group_size}, p.w.cols,
+                                 4 * Dot::kParts * p.w.groups.bits / 32);
+    const std::byte* const x = p.x + first * p.x_stride;
+    const Input<B> in({x, x + layout.sums(), x + layout.q(), p.x_stride}, groups);
+    multiply_stream<B>(p, rows.begin, rows.end, first, in);
+    if (rows.offset != 0) multiply_stream<B>(p, rows.begin + rows.offset, rows.end + rows.offset, first, in);
+  }
+
+  template <int B>
+  static HWY_INLINE void multiply_stream(const QuantizedProduct& p, std::int64_t begin, std::int64_t end,
+                                         std::int64_t first, const Input<B>& in) {
     constexpr int R = kVectors / B;  // rows that share a pass over x
     const MatrixView& w = p.w;
     const Parameters parameters = {w.groups.dtype, static_cast<std::int64_t>(dtype_size(w.groups.dtype))};
-    const std::int64_t groups = w.cols / w.groups.group_size, row_bytes = w.row_bytes();
-    const QuantizedLayout layout({p.type, w.groups.bits, w.groups.group_size}, w.cols,
-                                 4 * Dot::kParts * w.groups.bits / 32);
-    const std::byte* const x = p.x + first * p.x_stride;
-    const Input<B> in({x, x + layout.sums(), x + layout.q(), p.x_stride}, groups);
+    const std::int64_t groups = in.groups, row_bytes = w.row_bytes();
     // Made a tile ahead: loads that take parts of several stores wait until those have reached the cache.
     Tile<B> tiles[2];
     const auto prepare = [&](std::int64_t r) HWY_ATTR {
@@ -210,26 +217,21 @@ struct ShortRows {
     }
   }
 
-  static void multiply_batch(const QuantizedProduct& p, std::int64_t begin, std::int64_t end) {
+  static void multiply(const QuantizedProduct& p) {
     // As in RowKernel, in whole tiles.
-    const std::int64_t block =
-        p.batch <= kVectors ? end - begin : (kRowBlockBytes / p.w.row_bytes() / kTileRows + 1) * kTileRows;
-    for (std::int64_t r = begin; r < end; r += block) {
-      const std::int64_t block_end = std::min(r + block, end);
+    const std::int64_t block = p.batch <= kVectors ? p.rows.end - p.rows.begin
+                                                   : (kRowBlockBytes / p.w.row_bytes() / kTileRows + 1) * kTileRows;
+    for (std::int64_t r = p.rows.begin; r < p.rows.end; r += block) {
+      const RowRange rows = {r, std::min(r + block, p.rows.end), p.rows.offset};
       std::int64_t b = 0;
-      for (; b + kVectors <= p.batch; b += kVectors) multiply_rows<kVectors>(p, r, block_end, b);
+      for (; b + kVectors <= p.batch; b += kVectors) multiply_rows<kVectors>(p, rows, b);
       if constexpr (kVectors > 2) {
         if (b + 2 <= p.batch) {
-          multiply_rows<2>(p, r, block_end, b);
+          multiply_rows<2>(p, rows, b);
           b += 2;
         }
-        if (b < p.batch) multiply_rows<1>(p, r, block_end, b);
+        if (b < p.batch) multiply_rows<1>(p, rows, b);
       }
     }
-  }
-
-  static void multiply(const QuantizedProduct& p) {
-    multiply_batch(p, p.rows.begin, p.rows.end);
-    if (p.rows.offset != 0) multiply_batch(p, p.rows.begin + p.rows.offset, p.rows.end + p.rows.offset);
   }
 };
