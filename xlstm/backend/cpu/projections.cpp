@@ -97,14 +97,17 @@ void run_panels(const Pass& pass, const Projection& p, const Activations& x, con
 /// A multiple of the rows of every register tile (16 on AMX, else 12 or fewer) that divides gemm_rows of every form.
 std::int64_t tile_rows() { return kernels::cpu_extensions().amx ? 16 : 12; }
 
-/// Into how many groups of panels a product is cut so that the least is wasted. Every group unpacks the weights again,
-/// which costs about as much as half a panel's arithmetic; and when the threads do not get equal shares, each waits on
-/// average for half of one task.
-std::int64_t panel_groups(const RowCut& cut, std::int64_t panels, int num_threads) {
+/// Into how many groups of panels a product of `rows` rows is cut so that the least is wasted. Every group unpacks the
+/// weights again, which costs about as much as half a panel's arithmetic; a thread that shares a group with others
+/// reads panels that are in their caches, which costs about as much as the arithmetic of so many rows; and when the
+/// threads do not get equal shares, each waits on average for half of one task.
+std::int64_t panel_groups(const RowCut& cut, std::int64_t rows, std::int64_t panels, int num_threads) {
+  constexpr double kRowsOfOthersPanels = 48;  // bard-8m, of 256 to 1408 rows: 1.15 x with a group a thread
   const auto waste = [&](std::int64_t groups) {
     const bool equal_shares = groups == 1 ? cut.equal_shares() : groups % num_threads == 0 && panels % groups == 0;
     const double tasks_per_thread = static_cast<double>(cut.total() * groups) / num_threads;
     return 0.5 * static_cast<double>(groups) / static_cast<double>(panels) +
+           (groups < num_threads ? kRowsOfOthersPanels / static_cast<double>(rows) : 0) +
            (equal_shares ? 0 : 0.5 / tasks_per_thread);
   };
   std::int64_t best = 1;
@@ -135,6 +138,7 @@ void project_panels(const Pass& pass, const float* x, std::int64_t x_stride, std
                     std::span<const Projection> projections) {
   Activations input(pass, x, x_stride, panels, projections.front().linear->in_dim());
   RowCut cut(pass.pool.num_threads(), tile_rows());
+  std::int64_t all_rows = 0;
   for (const Projection& p : projections) {
     const ActivationForm form = panel_form(pass, *p.linear, p.exact);
     input.want_panels(form);
@@ -145,8 +149,9 @@ void project_panels(const Pass& pass, const float* x, std::int64_t x_stride, std
       max_rows = std::min(max_rows, gemm_rows(gate_form));
     }
     cut.add(p.linear->out_dim(), max_rows);
+    all_rows += (p.gate != nullptr ? 2 : 1) * p.linear->out_dim();
   }
-  const std::int64_t groups = panel_groups(cut, panels, pass.pool.num_threads());
+  const std::int64_t groups = panel_groups(cut, all_rows, panels, pass.pool.num_threads());
   // Group by group: a thread of the pool then keeps to the panels that the call before has left in its cache.
   pass.pool.parallel_for(cut.total() * groups, [&](std::int64_t task) {
     const RowCut::Part rows = cut.at(task % cut.total());
