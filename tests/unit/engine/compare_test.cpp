@@ -124,11 +124,16 @@ TEST(Compare, RefusesAnotherTokenizer) {
   fs::remove_all(copy);
 }
 
-TEST(Compare, RefusesLayersOfABackendThatShowsNothing) {
-  const std::vector<std::string> backends = backend::backend_names();
-  if (std::ranges::find(backends, "mlx") == backends.end()) GTEST_SKIP() << "built without MLX";
-  const auto a = load({}, {}, "mlx"), b = load({}, {}, "mlx");
-  expect_refused(ErrorCode::unsupported, "expected the backend cpu or mlx-cpu but got mlx", *a, *b, text_of(*a, 20));
+TEST(Compare, EveryBackendShowsItsLayersOrIsRefused) {
+  for (const std::string& backend : backend::backend_names()) {
+    const auto a = load({}, {}, backend), b = load({}, {}, backend);
+    const std::vector<TokenId> tokens = text_of(*a, 20);
+    if (backend == "mlx") {
+      expect_refused(ErrorCode::unsupported, "expected the backend cpu or mlx-cpu but got mlx", *a, *b, tokens);
+    } else {
+      EXPECT_THAT(compare(*a, *b, tokens, true).layer_errors, Each(0.0)) << backend;
+    }
+  }
 }
 
 TEST(Compare, CanBeCancelledAndTellsHowFarItIs) {
