@@ -138,6 +138,7 @@ constexpr int kDotRows = HWY_ARCH_ARM ? kRows / 2 : kRows;
 
 // Loops over the sums of a tile are unrolled entirely: that keeps their array in registers.
 #define XLSTM_UNROLLED _Pragma("GCC unroll 16") for
+// NOLINTNEXTLINE(bugprone-macro-parentheses): the arguments are the names that it declares
 #define XLSTM_FOR_TILE(r, v) XLSTM_UNROLLED(int r = 0; r < kDotRows; ++r) XLSTM_UNROLLED(int v = 0; v < kWide; ++v)
 
 /// The sums of kDotRows rows and P panels.

@@ -62,6 +62,9 @@ struct PairDot {
     sum.a.raw = _mm256_dpwssd_avx_epi32(sum.a.raw, w.raw, load(x).raw);
 #else
     sum.a = hn::ReorderWidenMulAccumulate(DI(), w, load(x), sum.a, sum.b);
+#if HWY_TARGET == HWY_AVX2
+    asm("" : "+x"(sum.a.raw));  // adds each product at once: a batch's, added late, are more than the registers hold
+#endif
 #endif
   }
   static HWY_INLINE VI total(const Sum& sum) { return hn::Add(sum.a, sum.b); }

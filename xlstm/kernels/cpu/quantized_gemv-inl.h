@@ -148,7 +148,8 @@ struct RowKernel {
       }
       q += kUnitX;
     };
-    if constexpr (kUnitGroups > 1) {  // 4 % from memory, as it makes each unit cheaper; longer units gain nothing
+    // Unrolled, 4 % faster from memory, as each unit is cheaper; longer units gain nothing.
+    if constexpr (kUnitGroups > 1) {  // NOLINT(bugprone-branch-clone): the pragma is the difference
 #pragma GCC unroll 4
       for (; units > 0; --units) multiply_next();
     } else {

@@ -4,11 +4,12 @@
 #include <cstdint>
 
 #include "xlstm/kernels/cpu/quantized_gemv.h"
+#include "xlstm/kernels/cpu/stream.h"
 
 namespace xlstm::kernels {
 
-/// A cache line, and how many words of weights (uint32) it holds.
-inline constexpr std::int64_t kLineBytes = 64, kLineWords = 16;
+/// Words of weights (uint32) in a cache line.
+inline constexpr std::int64_t kLineWords = kLineBytes / 4;
 /// Groups whose scales are loaded together; the arrays of a vector are filled up to a multiple of it with zeros.
 inline constexpr std::int64_t kBlockGroups = 16;
 

@@ -7,7 +7,8 @@
 
 namespace xlstm::kernels {
 
-inline constexpr std::uintptr_t kLine = 64, kPage = 4096;
+/// Of a cache line and of the pages that the hardware's prefetcher stays within.
+inline constexpr std::int64_t kLineBytes = 64, kPageBytes = 4096;
 
 /// Weights are fetched into the first-level cache so far ahead of their use. That is too near to hide main memory, but
 /// each fetch leads the hardware's own prefetcher, which runs further ahead, to the end of a page.
@@ -21,8 +22,8 @@ HWY_INLINE void fetch_line(const void* at) { __builtin_prefetch(static_cast<cons
 /// a stream waits at every page.
 inline constexpr std::int64_t kOpenBytes = 1024;
 HWY_INLINE void open_next_page(const void* at) {
-  const auto address = reinterpret_cast<std::uintptr_t>(at), in_page = address % kPage;
-  const std::uintptr_t line = address - in_page + kPage + in_page / kOpenBytes * kLine;
+  const auto address = reinterpret_cast<std::uintptr_t>(at), in_page = address % kPageBytes;
+  const std::uintptr_t line = address - in_page + kPageBytes + in_page / kOpenBytes * kLineBytes;
   __builtin_prefetch(reinterpret_cast<const void*>(line), 0, 2);
 }
 
