@@ -1,6 +1,7 @@
 #include "xlstm/model/cost.h"
 
 #include <algorithm>
+#include <cmath>
 #include <variant>
 
 #include "xlstm/kernels/cpu/mlstm_chunkwise.h"
@@ -164,7 +165,7 @@ Costs prefill_costs(const Model& model, std::int64_t batch, std::int64_t tokens,
                     DType state_dtype) {
   const Counts counts(model, state_dtype);
   const auto rows = static_cast<double>(batch), n = rows * static_cast<double>(tokens),
-             segments = rows * static_cast<double>((tokens + segment - 1) / segment);
+             segments = rows * std::ceil(static_cast<double>(tokens) / static_cast<double>(segment));
   Costs costs;
   for (std::size_t op = 0; op < kNumOps; ++op) {
     const Count& count = counts[op];

@@ -171,6 +171,7 @@ json make_config_json(const Model& model) {
 
 std::vector<std::size_t> bytes_of(const std::vector<TensorView>& tensors) {
   std::vector<std::size_t> bytes;
+  bytes.reserve(tensors.size());
   for (const TensorView& tensor : tensors) bytes.push_back(tensor.nbytes());
   return bytes;
 }

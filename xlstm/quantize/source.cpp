@@ -62,6 +62,7 @@ std::vector<std::string> Source::names() const {
            std::pair(b->file, reinterpret_cast<std::uintptr_t>(b->data));
   });
   std::vector<std::string> names;
+  names.reserve(order.size());
   for (const TensorView* tensor : order) names.push_back(tensor->name);
   return names;
 }
