@@ -23,6 +23,9 @@ for dtype in bfloat16 int8 int4; do
       --decode-tokens 8 --repeats 3 $flag --sweep batch=1,2,4,8,16,32
   done
 done
+for model in models/bard-8m 1.3b:int4; do
+  tools/record.py "state-$(basename "${model%:*}")" "$build/bin/state_bench" "$model" tests/data/text/val.txt 1000
+done
 tools/record.py positions "$build/bin/xlstm" bench --positions 1000,10000,100000,1000000
 tools/record.py weights-1.3b-bfloat16 bench/weights.py --engine "$build/bin/xlstm"
 for target in $("$build/bin/xlstm" info --json | python3 -c 'import json, sys; print(*json.load(sys.stdin)["cpu_targets"])'); do

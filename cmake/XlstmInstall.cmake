@@ -19,7 +19,7 @@ install(TARGETS ${libraries} EXPORT xlstmTargets ARCHIVE DESTINATION ${CMAKE_INS
 install(EXPORT xlstmTargets NAMESPACE xlstm:: DESTINATION ${XLSTM_CMAKE_DIR})
 
 # Public headers: no kernel, no device folder, so neither Highway nor MLX is needed to include them.
-foreach(folder base config tokenizer text sampling checkpoint state model quantize generation engine)
+foreach(folder base config tokenizer text sampling checkpoint state model quantize generation scheduler engine)
   install(DIRECTORY ${PROJECT_SOURCE_DIR}/xlstm/${folder} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/xlstm FILES_MATCHING PATTERN *.h)
 endforeach()
 file(GLOB backend_headers CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/xlstm/backend/*.h)

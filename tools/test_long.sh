@@ -1,6 +1,7 @@
 #!/bin/sh
 # The tests that "make test" has no time for: every test under the sanitizers, without MLX and on aarch64, long fuzzing, soak.
-# Every part runs even if one before it failed; its output is kept in bench/results/. FUZZ_SECONDS: time of each fuzz target.
+# Every part runs even if one before it failed; its output is kept in bench/results/. FUZZ_SECONDS: time of each fuzz target;
+# SOAK_SECONDS: of each soak test (1800).
 # Usage: tools/test_long.sh [PART...], default: no-mlx asan-ubsan tsan neon fuzz soak
 set -u
 cd "$(dirname "$0")/.."
@@ -29,7 +30,7 @@ fuzz() {
 }
 
 soak() {
-  cmake --preset release && cmake --build --preset release -j "$jobs" && ctest --preset release -L long --no-label-summary
+  cmake --preset release && cmake --build --preset release -j "$jobs" && SOAK_SECONDS=${SOAK_SECONDS:-1800} ctest --preset release -L long -j "$jobs" --no-label-summary
 }
 
 part() {

@@ -32,6 +32,8 @@ struct Options {
   engine::BenchOptions bench;
   std::vector<std::string> sweep;
   std::string positions;
+  std::int64_t requests = 0;
+  std::int64_t long_prompt = 0;
   std::string csv;
   bool json = false;
 };
@@ -44,9 +46,10 @@ void check_flags(const Options& options) {
     fail(ErrorCode::invalid_argument, "bench", "expected --synthetic NAME with --write but got none");
   }
   const int modes = static_cast<int>(!options.sweep.empty()) + static_cast<int>(!options.positions.empty()) +
-                    static_cast<int>(options.bench.profile);
+                    static_cast<int>(options.bench.profile) + static_cast<int>(options.requests > 0);
   if (modes > 1) {
-    fail(ErrorCode::invalid_argument, "bench", "expected one of --sweep, --positions and --profile but got several");
+    fail(ErrorCode::invalid_argument, "bench",
+         "expected one of --sweep, --positions, --requests and --profile but got several");
   }
 }
 
@@ -150,6 +153,24 @@ void run_positions(const Options& options, engine::Engine& engine, const std::ve
   print(options.json ? rows.dump() + "\n" : positions_text(results));
 }
 
+void run_requests(const Options& options, std::unique_ptr<engine::Engine> engine) {
+  const InterruptScope interrupt;
+  BenchRow row = subject_row(*engine);
+  engine::RequestsOptions bench;
+  bench.requests = options.requests;
+  bench.decode_tokens = options.bench.decode_tokens;
+  bench.long_prompt_tokens = options.long_prompt;
+  bench.repeats = options.bench.repeats;
+  bench.cancel = interrupt.flag();
+  engine::ServiceOptions service_options;
+  service_options.scheduler.max_rows = static_cast<std::size_t>(options.requests);
+  const auto service = engine::Service::start([&] { return std::move(engine); }, service_options);
+  const engine::RequestsResult result = run_requests_bench(*service, bench);
+  row.update(requests_row(bench, result));
+  Csv(options.csv).add(row);
+  print(options.json ? row.dump() + "\n" : requests_text(bench, result));
+}
+
 int run(const Options& options) {
   check_flags(options);
   const std::vector<BenchPoint> points =
@@ -158,12 +179,14 @@ int run(const Options& options) {
   if (!options.positions.empty()) {
     positions = parse_integers(options.positions, "--positions", 1, kMostTokens);
   }
-  const auto engine = load(options);
+  auto engine = load(options);
   if (!options.write.empty()) {
     engine::write_checkpoint(*engine, options.write);
     say(fmt::format("wrote {}\n", options.write));
   }
-  if (!positions.empty()) {
+  if (options.requests > 0) {
+    run_requests(options, std::move(engine));
+  } else if (!positions.empty()) {
     run_positions(options, *engine, positions);
   } else if (!options.sweep.empty()) {
     run_sweep(options, *engine, points);
@@ -195,6 +218,16 @@ void add_mode_flags(CLI::App& verb, Options& options) {
   verb.add_option("--positions", options.positions, "Time steps after so many tokens, ascending: a flat line")
       ->type_name("N,N,...")
       ->check(not_empty("positions as in 1000,1000000"))
+      ->group("Measurement");
+  verb.add_option("--requests", options.requests,
+                  "So many requests at once through the scheduler, beside the same rows without it")
+      ->type_name("N")
+      ->transform(integer_between(1, 1024))
+      ->group("Measurement");
+  verb.add_option("--long-prompt", options.long_prompt,
+                  "With --requests: also how long a request waits while another reads so many tokens")
+      ->type_name("N")
+      ->transform(integer_between(1, kMostTokens))
       ->group("Measurement");
   verb.add_flag("--profile", options.bench.profile, "Also where the time goes, operation by operation")
       ->group("Measurement");

@@ -190,4 +190,36 @@ void CsvFile::add(const BenchRow& row) {
   if (!file_) fail(ErrorCode::internal, path_.string(), "expected to write but got: ", std::strerror(errno));
 }
 
+BenchRow requests_row(const engine::RequestsOptions& options, const engine::RequestsResult& result) {
+  BenchRow row = {{"requests", options.requests},
+                  {"decode_tokens", options.decode_tokens},
+                  {"repeats", options.repeats},
+                  {"batch_tokens_per_second", result.batch_tokens_per_second.median},
+                  {"requests_tokens_per_second", result.requests_tokens_per_second.median},
+                  {"ratio", result.ratio},
+                  {"long_prompt_tokens", options.long_prompt_tokens}};
+  if (options.long_prompt_tokens == 0) return row;
+  row["step_seconds"] = result.step_seconds;
+  row["piece_seconds"] = result.piece_seconds;
+  row["pieces"] = result.pieces;
+  row["longest_gap_seconds"] = result.longest_gap_seconds;
+  row["longest_gap_piece_seconds"] = result.longest_gap_piece_seconds;
+  return row;
+}
+
+std::string requests_text(const engine::RequestsOptions& options, const engine::RequestsResult& result) {
+  std::string text = fmt::format("{:<12}{:.1f} tok/s\n{:<12}{:.1f} tok/s, {:.3f} of the batch\n",
+                                 fmt::format("batch {}", options.requests), result.batch_tokens_per_second.median,
+                                 "requests", result.requests_tokens_per_second.median, result.ratio);
+  if (options.long_prompt_tokens == 0) return text;
+  return text +
+         fmt::format(
+             "gap         {:.2f} ms at most while {} tokens are read in {} pieces of {:.2f} ms (median): its piece "
+             "{:.2f} ms, the rest {:.2f} steps of {:.2f} ms\n",
+             1e3 * result.longest_gap_seconds, options.long_prompt_tokens, result.pieces, 1e3 * result.piece_seconds,
+             1e3 * result.longest_gap_piece_seconds,
+             (result.longest_gap_seconds - result.longest_gap_piece_seconds) / result.step_seconds,
+             1e3 * result.step_seconds);
+}
+
 }  // namespace xlstm::cli

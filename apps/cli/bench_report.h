@@ -10,6 +10,7 @@
 
 #include "xlstm/engine/bench.h"
 #include "xlstm/engine/bench_positions.h"
+#include "xlstm/engine/bench_requests.h"
 
 namespace xlstm::cli {
 
@@ -26,12 +27,16 @@ std::vector<BenchRow> profile_rows(const engine::BenchResult& result);
 BenchRow position_row(engine::Engine& engine, const engine::PositionsOptions& options,
                       const engine::PositionResult& result);
 
+/// Requests through the scheduler; without the subject.
+BenchRow requests_row(const engine::RequestsOptions& options, const engine::RequestsResult& result);
+
 /// For people.
 std::string run_text(engine::Engine& engine, const engine::BenchOptions& options, const engine::BenchResult& result);
 std::string profile_text(std::string_view phase, const std::vector<engine::ProfileRow>& rows);
 /// The head of a table of measurements, and a line of it.
 std::string sweep_head();
 std::string sweep_line(const BenchRow& row);
+std::string requests_text(const engine::RequestsOptions& options, const engine::RequestsResult& result);
 std::string positions_text(const std::vector<engine::PositionResult>& results);
 
 /// A file of rows with the same names; each is in the file when add() returns. Errors: not_found, with the system's

@@ -31,13 +31,20 @@ struct Flag {
 
 struct Verb {
   std::string name;
+  std::string path;  // "state/save"; the program's is empty
   std::string help;
   std::vector<Flag> flags;
+  bool takes_files = false;  // as arguments without a flag
+  std::vector<Verb> verbs;   // below it
 };
 
-Verb read_tree(const CLI::App& app) {
-  Verb verb{app.get_name(), app.get_description(), {}};
+Verb read_tree(const CLI::App& app, const std::string& path) {
+  Verb verb{app.get_name(), path, app.get_description(), {}, false, {}};
+  for (const CLI::App* below : app.get_subcommands({})) {
+    verb.verbs.push_back(read_tree(*below, (path.empty() ? "" : path + "/") + below->get_name()));
+  }
   for (const CLI::Option* option : app.get_options()) {
+    if (option->get_positional() && option->get_name().starts_with("FILE")) verb.takes_files = true;
     if (!option->nonpositional()) continue;
     Flag flag{{}, option->get_description(), option->get_items_expected_max() > 0 ? option->get_type_name() : ""};
     for (const std::string& name : option->get_snames()) flag.names.push_back("-" + name);
@@ -47,9 +54,13 @@ Verb read_tree(const CLI::App& app) {
   return verb;
 }
 
-std::vector<Verb> read_verbs(const CLI::App& program) {
-  std::vector<Verb> verbs;
-  for (const CLI::App* verb : program.get_subcommands({})) verbs.push_back(read_tree(*verb));
+/// All verbs below, whatever their depth.
+std::vector<const Verb*> flattened(const Verb& app) {
+  std::vector<const Verb*> verbs;
+  for (const Verb& verb : app.verbs) {
+    verbs.push_back(&verb);
+    for (const Verb* below : flattened(verb)) verbs.push_back(below);
+  }
   return verbs;
 }
 
@@ -59,10 +70,16 @@ std::string names_of(const std::vector<Flag>& flags) {
   return words;
 }
 
-std::string names_of(const std::vector<Verb>& verbs, char separator) {
+std::string names_of(const std::vector<Verb>& verbs) {
   std::string words;
-  for (const Verb& verb : verbs) words += (words.empty() ? "" : std::string(1, separator)) + verb.name;
+  for (const Verb& verb : verbs) words += (words.empty() ? "" : " ") + verb.name;
   return words;
+}
+
+/// The words that may stand where none of the flags must.
+std::string words_of(const Verb& verb) {
+  if (verb.name == "completion") return "bash zsh fish " + names_of(verb.flags);
+  return (verb.verbs.empty() ? "" : names_of(verb.verbs) + " ") + names_of(verb.flags);
 }
 
 std::string bash_value_case(const std::string& verb, const Flag& flag) {
@@ -75,34 +92,36 @@ std::string bash_value_case(const std::string& verb, const Flag& flag) {
   return fmt::format("    {}) {}return ;;\n", pattern, body);
 }
 
-std::string bash_script(const Verb& program, const std::vector<Verb>& verbs) {
-  std::string values, flags;
-  for (const Verb& verb : verbs) {
-    for (const Flag& flag : verb.flags) {
-      if (!flag.value.empty()) values += bash_value_case(verb.name, flag);
+std::string bash_script(const Verb& program) {
+  std::string paths, values, flags;
+  for (const Verb* verb : flattened(program)) {
+    paths += (paths.empty() ? "" : "|") + verb->path;
+    for (const Flag& flag : verb->flags) {
+      if (!flag.value.empty()) values += bash_value_case(verb->path, flag);
     }
-    const std::string words = verb.name == "completion" ? "bash zsh fish " : "";
-    flags += fmt::format("    {}) words=\"{}{}\" ;;\n", verb.name, words, names_of(verb.flags));
+    const char* files = verb->takes_files ? " files=1" : "";
+    flags += fmt::format("    {}) words=\"{}\"{} ;;\n", verb->path, words_of(*verb), files);
   }
   return fmt::format(R"(# xlstm completion for bash. Use: source <(xlstm completion bash)
 _xlstm() {{
-  local cur=${{COMP_WORDS[COMP_CWORD]}} prev=${{COMP_WORDS[COMP_CWORD-1]}} verb= word words
+  local cur=${{COMP_WORDS[COMP_CWORD]}} prev=${{COMP_WORDS[COMP_CWORD-1]}} verb= word words files=
   COMPREPLY=()
   for word in "${{COMP_WORDS[@]:1:COMP_CWORD-1}}"; do
-    case $word in
-      {}) verb=$word; break ;;
+    case ${{verb:+$verb/}}$word in
+      {}) verb=${{verb:+$verb/}}$word ;;
     esac
   done
   case $verb:$prev in
 {}  esac
   case $verb in
-{}    *) words="{} {}" ;;
+{}    *) words="{}" ;;
   esac
   COMPREPLY=($(compgen -W "$words" -- "$cur"))
+  [ -z "$files" ] || COMPREPLY+=($(compgen -f -- "$cur"))
 }}
 complete -o filenames -F _xlstm xlstm
 )",
-                     names_of(verbs, '|'), values, flags, names_of(verbs, ' '), names_of(program.flags));
+                     paths, values, flags, words_of(program));
 }
 
 /// In single quotes of zsh and fish; zsh also reads brackets and colons of a description.
@@ -132,22 +151,17 @@ std::string zsh_flag(const Flag& flag) {
   return lines;
 }
 
-std::string zsh_script(const Verb& program, const std::vector<Verb>& verbs) {
-  std::string names, cases, global;
-  for (const Flag& flag : program.flags) global += zsh_flag(flag);
-  for (const Verb& verb : verbs) {
+std::string zsh_case(const Verb& verb);
+
+/// Completes a verb of `app`, then what belongs to it.
+std::string zsh_verbs(const Verb& app) {
+  std::string names, cases, flags;
+  for (const Flag& flag : app.flags) flags += zsh_flag(flag);
+  for (const Verb& verb : app.verbs) {
     names += fmt::format("    '{}:{}'\n", verb.name, quoted(verb.help, ":\\"));
-    std::string flags = verb.name == "completion" ? " \\\n        '1:shell:(bash zsh fish)'" : "";
-    for (const Flag& flag : verb.flags) flags += zsh_flag(flag);
-    cases += fmt::format("    {})\n      _arguments{} ;;\n", verb.name, flags);
+    cases += zsh_case(verb);
   }
-  return fmt::format(R"(#compdef xlstm
-# xlstm completion for zsh. Use: source <(xlstm completion zsh)
-_xlstm() {{
-  local curcontext=$curcontext state line
-  typeset -A opt_args
-  local -a verbs
-  verbs=(
+  return fmt::format(R"(  verbs=(
 {}  )
   _arguments -C{} \
         '1:verb:->verb' '*::flag:->flag'
@@ -158,14 +172,33 @@ _xlstm() {{
   esac
   case $line[1] in
 {}  esac
-}}
+)",
+                     names, flags, cases);
+}
+
+std::string zsh_case(const Verb& verb) {
+  if (!verb.verbs.empty()) return fmt::format("    {})\n{}      ;;\n", verb.name, zsh_verbs(verb));
+  std::string words = verb.name == "completion" ? " \\\n        '1:shell:(bash zsh fish)'" : "";
+  if (verb.takes_files) words += " \\\n        '*:file:_files'";
+  for (const Flag& flag : verb.flags) words += zsh_flag(flag);
+  return fmt::format("    {})\n      _arguments{} ;;\n", verb.name, words);
+}
+
+std::string zsh_script(const Verb& program) {
+  return fmt::format(R"(#compdef xlstm
+# xlstm completion for zsh. Use: source <(xlstm completion zsh)
+_xlstm() {{
+  local curcontext=$curcontext state line
+  typeset -A opt_args
+  local -a verbs
+{}}}
 if [ "$funcstack[1]" = _xlstm ]; then
   _xlstm "$@"
 else
   compdef _xlstm xlstm
 fi
 )",
-                     names, global, cases);
+                     zsh_verbs(program));
 }
 
 std::string fish_flag(const std::string& condition, const Flag& flag) {
@@ -185,27 +218,46 @@ std::string fish_flag(const std::string& condition, const Flag& flag) {
   return line + " -d '" + quoted(flag.help, "\\") + "'\n";
 }
 
-std::string fish_script(const Verb& program, const std::vector<Verb>& verbs) {
-  std::string script =
-      "# xlstm completion for fish. Use: xlstm completion fish | source\n"
-      "complete -c xlstm -f\n";
-  for (const Flag& flag : program.flags) script += fish_flag("__fish_use_subcommand", flag);
-  for (const Verb& verb : verbs) {
-    script +=
-        fmt::format("complete -c xlstm -n __fish_use_subcommand -a {} -d '{}'\n", verb.name, quoted(verb.help, "\\"));
-    const std::string condition = "__fish_seen_subcommand_from " + verb.name;
+/// True in fish where `verb` is the last verb on the line. `others`: verbs beside the one above it, below which a verb
+/// may have the same name.
+std::string fish_condition(const Verb& verb, const std::string& above, const std::vector<Verb>& others) {
+  std::string condition = (above.empty() ? "" : above + "; and ") + "__fish_seen_subcommand_from " + verb.name;
+  for (const Verb& other : others) {
+    for (const Verb& below : other.verbs) {
+      if (below.name == verb.name) condition += "; and not __fish_seen_subcommand_from " + other.name;
+    }
+  }
+  return condition;
+}
+
+std::string fish_verbs(const Verb& app, const std::string& above) {
+  std::string script;
+  const std::string none_yet =
+      above.empty() ? "__fish_use_subcommand" : above + "; and not __fish_seen_subcommand_from " + names_of(app.verbs);
+  for (const Verb& verb : app.verbs) {
+    script += fmt::format("complete -c xlstm -n '{}' -a {} -d '{}'\n", none_yet, verb.name, quoted(verb.help, "\\"));
+    const std::string condition = fish_condition(verb, above, app.verbs);
     if (verb.name == "completion") script += fmt::format("complete -c xlstm -n '{}' -a 'bash zsh fish'\n", condition);
+    if (verb.takes_files) script += fmt::format("complete -c xlstm -n '{}' -F\n", condition);
     for (const Flag& flag : verb.flags) script += fish_flag(condition, flag);
+    script += fish_verbs(verb, condition);
   }
   return script;
 }
 
+std::string fish_script(const Verb& program) {
+  std::string script =
+      "# xlstm completion for fish. Use: xlstm completion fish | source\n"
+      "complete -c xlstm -f\n";
+  for (const Flag& flag : program.flags) script += fish_flag("__fish_use_subcommand", flag);
+  return script + fish_verbs(program, "");
+}
+
 int run(const CLI::App& program, const std::string& shell) {
-  const Verb top = read_tree(program);
-  const std::vector<Verb> verbs = read_verbs(program);
-  if (shell == "bash") print(bash_script(top, verbs));
-  if (shell == "zsh") print(zsh_script(top, verbs));
-  if (shell == "fish") print(fish_script(top, verbs));
+  const Verb top = read_tree(program, "");
+  if (shell == "bash") print(bash_script(top));
+  if (shell == "zsh") print(zsh_script(top));
+  if (shell == "fish") print(fish_script(top));
   flush_output();
   return 0;
 }

@@ -95,24 +95,40 @@ std::string in_our_words(const CLI::ParseError& error) {
   return text;
 }
 
-std::string describe(const CLI::App& program, const CLI::App* verb, const CLI::ParseError& error) {
+/// The last verb on the command line, or the program.
+const CLI::App& chosen(const CLI::App& app) {
+  const std::vector<const CLI::App*> verbs = app.get_subcommands([](const CLI::App* verb) { return verb->parsed(); });
+  return verbs.empty() ? app : chosen(*verbs.front());
+}
+
+/// "state save"; "" for the program.
+std::string path_of(const CLI::App& app) {
+  if (app.get_parent() == nullptr) return "";
+  const std::string parent = path_of(*app.get_parent());
+  return parent.empty() ? app.get_name() : parent + " " + app.get_name();
+}
+
+/// `app`: the last verb, or the program.
+std::string describe(const CLI::App& program, const CLI::App& app, const CLI::ParseError& error) {
   const std::vector<std::string> unknown = program.remaining(true);
   const std::string word = unknown.empty() ? "" : unknown.front();
-  const auto flag = [&](const CLI::App& app) {
-    return "expected a flag of " + app.get_name() + " but got '" + word + "'" +
+  const auto flag = [&] {
+    const std::string path = path_of(app);
+    return "expected a flag of " + (path.empty() ? app.get_name() : path) + " but got '" + word + "'" +
            suggestion(flag_of(word), flag_names(app));
   };
-  if (verb == nullptr && !unknown.empty()) {
-    if (word.starts_with("-")) return flag(program);
-    const std::string nearest = suggestion(word, verb_names(program));
-    return (nearest.empty() ? "expected a verb (" + joined(verb_names(program)) + ")" : "expected a verb") +
-           " but got '" + word + "'" + nearest;
+  const std::vector<std::string> verbs = verb_names(app);
+  if (!verbs.empty() && !unknown.empty()) {
+    if (word.starts_with("-")) return flag();
+    const std::string nearest = suggestion(word, verbs);
+    return (nearest.empty() ? "expected a verb (" + joined(verbs) + ")" : "expected a verb") + " but got '" + word +
+           "'" + nearest;
   }
-  if (verb == nullptr && dynamic_cast<const CLI::RequiredError*>(&error) != nullptr) {
-    return "expected a verb (" + joined(verb_names(program)) + ") but got none";
+  if (!verbs.empty() && dynamic_cast<const CLI::RequiredError*>(&error) != nullptr) {
+    return "expected a verb (" + joined(verbs) + ") but got none";
   }
   if (dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr && !unknown.empty()) {
-    return word.starts_with("-") ? flag(*verb) : "expected no further argument but got '" + word + "'";
+    return word.starts_with("-") ? flag() : "expected no further argument but got '" + word + "'";
   }
   return in_our_words(error);
 }
@@ -171,12 +187,10 @@ int report_parse_error(const CLI::App& program, const CLI::ParseError& error) {
       return 0;
     });
   }
-  const std::vector<const CLI::App*> chosen =
-      program.get_subcommands([](const CLI::App* verb) { return verb->parsed(); });
-  const CLI::App* verb = chosen.empty() ? nullptr : chosen.front();
-  const std::string name = verb == nullptr ? "" : " " + verb->get_name();
-  print_error("[" + (verb == nullptr ? std::string("command line") : verb->get_name()) + "] " +
-              describe(program, verb, error) + "; see 'xlstm" + name + " --help'");
+  const CLI::App& app = chosen(program);
+  const std::string path = path_of(app);
+  print_error("[" + (path.empty() ? "command line" : path) + "] " + describe(program, app, error) + "; see 'xlstm" +
+              (path.empty() ? "" : " " + path) + " --help'");
   const bool file = dynamic_cast<const CLI::FileError*>(&error) != nullptr;
   return file ? exit_code(ErrorCode::not_found) : kExitUsage;
 }

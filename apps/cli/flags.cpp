@@ -66,11 +66,11 @@ void add_model_flags(CLI::App& verb, ModelFlags& flags) {
       ->type_name("float32|bfloat16|int16|int8")
       ->check(one_of({"float32", "bfloat16", "int16", "int8"}))
       ->group("Model");
-  verb.add_option("--state-dtype", flags.state_dtype, "What C of mLSTM layers is kept in between tokens")
+  verb.add_option("--state-dtype", flags.state_dtype,
+                  "What C of mLSTM layers is kept in between tokens; without it float32, or what the state file has")
       ->type_name("float32|bfloat16")
       ->check(one_of({"float32", "bfloat16"}))
-      ->group("Model")
-      ->capture_default_str();
+      ->group("Model");
   verb.add_flag_callback(
           "--no-batch-invariant", [&flags] { flags.batch_invariant = false; },
           "Faster decoding of large batches, in which a sequence's bits depend on the size of the batch (backend cpu)")
@@ -92,7 +92,7 @@ engine::LoadOptions load_options(const ModelFlags& flags) {
   options.num_threads = flags.num_threads;
   if (!flags.activation_dtype.empty()) options.activation_dtype = dtype_from_name(flags.activation_dtype);
   options.batch_invariant = flags.batch_invariant;
-  options.state_dtype = dtype_from_name(flags.state_dtype);
+  if (!flags.state_dtype.empty()) options.state_dtype = dtype_from_name(flags.state_dtype);
   options.copy_weights = flags.weights == "copy";
   options.check_weights = flags.check_weights;
   return options;
@@ -137,6 +137,52 @@ void add_generation_flags(CLI::App& verb, GenerationFlags& flags) {
       ->type_name("ID=X")
       ->allow_extra_args(false)
       ->group("Sampling");
+}
+
+void add_service_flags(CLI::App& verb, ServiceFlags& flags) {
+  verb.add_option("--max-rows", flags.max_rows, "Sequences that decode at once")
+      ->type_name("N")
+      ->transform(integer_between(1, 1024))
+      ->group("Requests")
+      ->capture_default_str();
+  verb.add_option("--prefill-step-size", flags.prefill_step_size, "Tokens of prompts read between two decode steps")
+      ->type_name("N")
+      ->transform(integer_between(1, 1 << 20))
+      ->group("Requests")
+      ->capture_default_str();
+  verb.add_option("--state-memory", flags.state_memory,
+                  "Bytes of all states, cached ones included, as 2GB; without it a quarter of the free memory")
+      ->type_name("SIZE")
+      ->check(not_empty("a size"))
+      ->group("Requests");
+  verb.add_flag_callback(
+          "--no-prefix-cache", [&flags] { flags.prefix_cache = false; }, "Read every prompt from its beginning")
+      ->group("Requests");
+  verb.add_flag("--exact-reuse", flags.exact_reuse,
+                "Start only from states that give the bits of a run without cache: the same text at any load")
+      ->group("Requests");
+  add_stats_flag(verb, flags.stats_socket);
+}
+
+void add_stats_flag(CLI::App& verb, std::string& path) {
+  verb.add_option("--stats-socket", path, "A Unix socket to be made there, for xlstm top: a line of JSON a second")
+      ->type_name("PATH")
+      ->check(not_empty("a path"))
+      ->group("Requests");
+}
+
+std::unique_ptr<engine::StatsSocket> open_stats_socket(const std::string& path, std::function<engine::Stats()> source) {
+  return path.empty() ? nullptr : std::make_unique<engine::StatsSocket>(path, std::move(source));
+}
+
+engine::ServiceOptions service_options(const ServiceFlags& flags) {
+  engine::ServiceOptions options;
+  options.scheduler.max_rows = flags.max_rows;
+  options.scheduler.prefill_step_size = flags.prefill_step_size;
+  if (!flags.state_memory.empty())
+    options.scheduler.max_state_bytes = parse_bytes(flags.state_memory, "--state-memory");
+  options.prefix_cache = flags.prefix_cache;
+  return options;
 }
 
 void check(const GenerationFlags& flags) {

@@ -3,11 +3,14 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "xlstm/engine/engine.h"
+#include "xlstm/engine/service.h"
+#include "xlstm/engine/stats_socket.h"
 
 namespace xlstm::cli {
 
@@ -17,7 +20,7 @@ struct ModelFlags {
   int num_threads = 0;
   bool batch_invariant = true;
   std::string activation_dtype;  // empty: by the weights
-  std::string state_dtype = "float32";
+  std::string state_dtype;       // empty: float32, or what a state file has
   std::string weights = "map";
   bool check_weights = false;
 };
@@ -49,5 +52,22 @@ void add_generation_flags(CLI::App& verb, GenerationFlags& flags);
 void check(const GenerationFlags& flags);
 /// A request without a prompt. Errors: invalid_argument (a bias for an id outside the vocabulary).
 generation::Request make_request(const GenerationFlags& flags, const engine::Engine& engine);
+
+/// How many requests run at once, and what their states may take.
+struct ServiceFlags {
+  std::size_t max_rows = 32;
+  std::size_t prefill_step_size = 512;
+  std::string state_memory;  // as written; empty: a quarter of what is left
+  bool prefix_cache = true;
+  bool exact_reuse = false;
+  std::string stats_socket;  // empty: none
+};
+void add_service_flags(CLI::App& verb, ServiceFlags& flags);
+/// Errors: invalid_argument.
+engine::ServiceOptions service_options(const ServiceFlags& flags);
+
+void add_stats_flag(CLI::App& verb, std::string& path);
+/// The socket of --stats-socket, or none when it is empty.
+std::unique_ptr<engine::StatsSocket> open_stats_socket(const std::string& path, std::function<engine::Stats()> source);
 
 }  // namespace xlstm::cli

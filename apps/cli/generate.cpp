@@ -10,7 +10,9 @@
 #include "apps/cli/interrupt.h"
 #include "apps/cli/numbers.h"
 #include "apps/cli/progress_bar.h"
+#include "apps/cli/prompt.h"
 #include "apps/cli/standard_output.h"
+#include "apps/cli/state_files.h"
 #include "apps/cli/units.h"
 #include "apps/cli/verbs.h"
 #include "xlstm/base/log.h"
@@ -25,34 +27,21 @@ using generation::Result;
 struct Options {
   ModelFlags model;
   GenerationFlags generation;
-  std::optional<std::string> prompt, prompt_file, prompt_ids;
+  PromptFlags prompt;
+  std::string state, save_state;  // files; empty: none
+  CompressFlags compress;
+  const CLI::Option* seed = nullptr;
   bool ids = false;
   bool json = false;
 };
 
-void check_prompt(const Options& options) {
-  const int given = options.prompt.has_value() + options.prompt_file.has_value() + options.prompt_ids.has_value();
-  if (given == 1) return;
-  fail(ErrorCode::invalid_argument, "generate",
-       "expected one of --prompt TEXT, --prompt-file FILE and --prompt-ids IDS but got ",
-       given == 0 ? "none; try: xlstm generate --prompt \"In the beginning God\"" : "several");
-}
+constexpr const char* kNoPrompt = "none; try: xlstm generate --prompt \"In the beginning God\"";
 
-/// Either ids as they were given, or text, which the model's own rules turn into ids.
-struct Prompt {
-  std::vector<TokenId> ids;
-  std::string text;
-};
-
-Prompt read_prompt(const Options& options) {
-  if (options.prompt_ids) return {parse_token_ids(*options.prompt_ids, "--prompt-ids"), ""};
-  return {{}, options.prompt ? *options.prompt : read_text(*options.prompt_file)};
-}
-
-nlohmann::ordered_json to_json(const Result& result, std::uint64_t seed) {
+nlohmann::ordered_json to_json(const Result& result, std::uint64_t seed, std::size_t cached_tokens) {
   const generation::Timings& timings = result.timings;
   return {{"text", result.text},
           {"ids", result.ids},
+          {"cached_tokens", cached_tokens},
           {"prompt_tokens", timings.prompt_tokens},
           {"finish_reason", generation::finish_reason_name(result.finish_reason)},
           {"seed", seed},
@@ -98,23 +87,45 @@ generation::Callbacks make_callbacks(const Options& options, ProgressBar& bar, c
   return callbacks;
 }
 
-int run(const Options& options) {
-  check_prompt(options);
-  check(options.generation);
-  const Prompt prompt = read_prompt(options);
-  const auto engine = load_engine(options.model);
-  generation::Request request = make_request(options.generation, *engine);
-  request.prompt = prompt.ids.empty() ? engine->encode(prompt.text, /*with_bos=*/true) : prompt.ids;
+/// With a prompt a request of its own, else one that goes on where the state was left: with another seed only if one is
+/// given.
+void begin(generation::Request& request, const Options& options, const engine::Engine& engine,
+           const engine::Session& session, const std::optional<Prompt>& prompt) {
+  if (prompt) {
+    request.prompt = prompt->encode(engine, /*with_bos=*/session.ids().empty());
+    return;
+  }
+  const std::uint64_t seed = request.sampling.seed;
+  session.resume(request);
+  if (options.seed->count() == 0 || seed == request.sampling.seed) return;
+  request.sampling.seed = seed;
+  request.drawn = 0;
+}
 
-  engine::Session session = engine->new_session();
+int run(const Options& options) {
+  check(options.generation);
+  std::optional<Prompt> prompt;
+  if (options.state.empty() || options.prompt.count() > 0) prompt = read_prompt(options.prompt, "generate", kNoPrompt);
+  if (!options.save_state.empty()) check_can_write(options.save_state);
+  const auto engine =
+      options.state.empty() ? load_engine(options.model) : load_engine_for(options.state, options.model);
+  generation::Request request = make_request(options.generation, *engine);
+  engine::Session session = options.state.empty() ? engine->new_session() : engine->restore(options.state);
+  const std::size_t cached_tokens = session.ids().size();
+  begin(request, options, *engine, session, prompt);
+  request.resumable = !options.save_state.empty();
+
   const InterruptScope interrupt;
   log(LogLevel::info, fmt::format("reading {} tokens; Ctrl-C stops", request.prompt.size()));
   ProgressBar bar("reading the prompt", 1.0);
   const Result result = engine->generate(session, request, make_callbacks(options, bar, interrupt));
   bar.clear();
+  if (request.resumable && !session.logits().empty()) {
+    engine->save(session, options.save_state, options.compress.options());
+  }
 
   if (options.json) {
-    print(to_json(result, request.sampling.seed).dump() + "\n");
+    print(to_json(result, request.sampling.seed, cached_tokens).dump() + "\n");
   } else if (options.ids ? !result.ids.empty() : !result.text.empty() && result.text.back() != '\n') {
     print("\n");
   }
@@ -128,23 +139,29 @@ int run(const Options& options) {
 void add_generate(CLI::App& program, Action& action) {
   const auto options = std::make_shared<Options>();
   CLI::App& verb = *program.add_subcommand("generate", "Continue a prompt");
-  verb.add_option("-p,--prompt", options->prompt, "The text to continue")->type_name("TEXT")->group("Prompt");
-  verb.add_option("--prompt-file", options->prompt_file, "The same from a file, byte for byte; - is standard input")
+  add_prompt_flags(verb, options->prompt);
+  verb.add_option("--state", options->state,
+                  "Begin with a saved state; without a prompt go on from its last token as if never stopped")
       ->type_name("FILE")
       ->check(not_empty("a name"))
       ->group("Prompt");
-  verb.add_option("--prompt-ids", options->prompt_ids, "Token ids as in 0,17,4: taken as they are, no BOS added")
-      ->type_name("IDS")
-      ->group("Prompt");
   verb.add_flag("--ids", options->ids, "Print token ids instead of text")->group("Output");
   verb.add_flag("--json", options->json, "Print one JSON object at the end instead of a stream")->group("Output");
+  CLI::Option* save =
+      verb.add_option("--save-state", options->save_state, "Also write the state after the last token, for --state")
+          ->type_name("FILE")
+          ->check(not_empty("a name"))
+          ->group("Output");
+  add_compress_flags(verb, options->compress, save);
   add_generation_flags(verb, options->generation);
+  options->seed = verb.get_option("--seed");
   add_model_flags(verb, options->model);
   verb.footer(
       "Examples:\n"
       "  xlstm generate --prompt \"HAMLET.\" --max-tokens 200 --seed 7\n"
       "  xlstm generate --model DIR --prompt-file - --temperature 0 < question.txt\n"
-      "  xlstm generate --prompt \"Once\" --stop \".\" --stop \"!\" --json");
+      "  xlstm generate --prompt \"Once\" --stop \".\" --stop \"!\" --json\n"
+      "  xlstm generate --prompt \"Once\" --save-state once.xst && xlstm generate --state once.xst");
   verb.final_callback([options, &action] { action = [options] { return run(*options); }; });
 }
 

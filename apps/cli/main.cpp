@@ -29,8 +29,8 @@ constexpr const char* kFooter =
     "\n"
     "Flags of the groups Model and Sampling can also be set in the environment (XLSTM_MODEL, XLSTM_TOP_K, ...)\n"
     "or in the file of --config; what is on the command line wins, then the file.\n"
-    "Exit codes: 0 done, 2 wrong usage, 3 missing or damaged file, 4 not enough memory, 130 stopped by Ctrl-C\n"
-    "(143 by SIGTERM while convert or quantize cleans up), 70 internal error.";
+    "Exit codes: 0 done, 1 the states differ (state diff), 2 wrong usage, 3 missing or damaged file, 4 not enough\n"
+    "memory, 130 stopped by Ctrl-C (143 by SIGTERM while convert or quantize cleans up), 70 internal error.";
 
 /// Notes of the library go to standard error: warnings always, the rest with --verbose.
 void set_up_log(bool verbose) {
@@ -46,17 +46,18 @@ void set_up_log(bool verbose) {
 /// XLSTM_<FLAG> for the flags of the verb that is about to run, and no other: a value that is wrong for one verb must
 /// not stop another.
 void read_environment(CLI::App& program, int argc, char** argv) {
+  CLI::App* app = &program;
   for (int i = 1; i < argc; ++i) {
-    const auto verbs = program.get_subcommands([&](CLI::App* verb) { return verb->get_name() == argv[i]; });
+    const auto verbs = app->get_subcommands([&](CLI::App* verb) { return verb->get_name() == argv[i]; });
     if (verbs.empty()) continue;
-    for (CLI::Option* option : verbs.front()->get_options()) {
+    app = verbs.front();
+    for (CLI::Option* option : app->get_options()) {
       if (option->get_group() != "Model" && option->get_group() != "Sampling") continue;
       std::string name = "XLSTM_" + option->get_lnames().front();
       std::transform(name.begin(), name.end(), name.begin(),
                      [](unsigned char c) { return c == '-' ? '_' : static_cast<char>(std::toupper(c)); });
       option->envname(name);
     }
-    return;
   }
 }
 
@@ -89,6 +90,15 @@ class Formatter : public CLI::Formatter {
   }
 };
 
+/// Headings of the help, of a verb and of the verbs below it.
+void group_help(CLI::App& app) {
+  for (CLI::App* verb : app.get_subcommands({})) {
+    verb->group("Verbs");
+    verb->get_help_ptr()->group("Flags");
+    group_help(*verb);
+  }
+}
+
 int run(int argc, char** argv) {
   CLI::App program{
       "xlstm runs xLSTM language models: recurrent, with a state of fixed size instead of a growing cache."};
@@ -110,20 +120,20 @@ int run(int argc, char** argv) {
 
   Action action;
   add_generate(program, action);
+  add_batch(program, action);
   add_chat(program, action);
   add_tokenize(program, action);
   add_detokenize(program, action);
+  add_state(program, action);
   add_dump(program, action);
   add_perplexity(program, action);
   add_info(program, action);
   add_convert(program, action);
   add_quantize(program, action);
   add_bench(program, action);
+  add_top(program, action);
   add_completion(program, action);
-  for (CLI::App* verb : program.get_subcommands({})) {
-    verb->group("Verbs");
-    verb->get_help_ptr()->group("Flags");
-  }
+  group_help(program);
   read_environment(program, argc, argv);
   try {
     program.parse(argc, argv);

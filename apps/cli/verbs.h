@@ -11,15 +11,18 @@ namespace xlstm::cli {
 using Action = std::function<int()>;
 
 void add_generate(CLI::App& program, Action& action);
+void add_batch(CLI::App& program, Action& action);
 void add_chat(CLI::App& program, Action& action);
 void add_tokenize(CLI::App& program, Action& action);
 void add_detokenize(CLI::App& program, Action& action);
+void add_state(CLI::App& program, Action& action);
 void add_dump(CLI::App& program, Action& action);
 void add_perplexity(CLI::App& program, Action& action);
 void add_info(CLI::App& program, Action& action);
 void add_convert(CLI::App& program, Action& action);
 void add_quantize(CLI::App& program, Action& action);
 void add_bench(CLI::App& program, Action& action);
+void add_top(CLI::App& program, Action& action);
 void add_completion(CLI::App& program, Action& action);
 
 }  // namespace xlstm::cli

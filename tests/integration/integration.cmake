@@ -11,6 +11,15 @@ set_tests_properties(integration_install PROPERTIES LABELS integration TIMEOUT 6
 
 # Sanitizers keep freed memory for a while, which is what this test must not see.
 if(NOT XLSTM_SANITIZE)
-  add_test(NAME integration_soak COMMAND ${Python3_EXECUTABLE} ${CMAKE_CURRENT_LIST_DIR}/soak/soak_test.py $<TARGET_FILE:xlstm_cli>)
-  set_tests_properties(integration_soak PROPERTIES LABELS "integration;long" TIMEOUT 3600)
+  foreach(kind soak requests_soak)
+    add_test(NAME integration_${kind} COMMAND ${Python3_EXECUTABLE} ${CMAKE_CURRENT_LIST_DIR}/soak/${kind}_test.py $<TARGET_FILE:xlstm_cli>)
+    set_tests_properties(integration_${kind} PROPERTIES LABELS "integration;long" TIMEOUT 3600)
+  endforeach()
 endif()
+
+foreach(rounds 40 1000)
+  set(name integration_state_kill_${rounds})
+  add_test(NAME ${name} COMMAND ${Python3_EXECUTABLE} ${CMAKE_CURRENT_LIST_DIR}/state/kill_test.py $<TARGET_FILE:xlstm_cli> ${rounds})
+  set_tests_properties(${name} PROPERTIES LABELS integration TIMEOUT 1800)
+endforeach()
+set_tests_properties(integration_state_kill_1000 PROPERTIES LABELS "integration;long")

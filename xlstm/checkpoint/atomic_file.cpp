@@ -35,8 +35,10 @@ AtomicFile::AtomicFile(const std::filesystem::path& path) : path_(path), tempora
     refuse(ErrorCode::invalid_argument, path.string(), "expected a file to write but got ",
            std::filesystem::is_directory(status) ? "a directory" : "a device or a pipe");
   }
+  remove_stale_temporaries(path, std::filesystem::file_type::regular);
   fd_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
   if (fd_ < 0) fail_with_errno(ErrorCode::not_found, "create a file");
+  lock_.take(temporary_);
 }
 
 AtomicFile::~AtomicFile() {

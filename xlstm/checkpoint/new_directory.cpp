@@ -39,7 +39,7 @@ void require_vacant(const fs::path& path, const std::string& given) {
 NewDirectory::NewDirectory(const fs::path& path)
     : given_(path), path_(resolved(path)), temporary_(temporary_name(path_)) {
   require_vacant(path_, given_.string());
-  remove_stale_directories(path_);
+  remove_stale_temporaries(path_, fs::file_type::directory);
   std::error_code error;
   fs::create_directory(temporary_, error);
   if (error) {

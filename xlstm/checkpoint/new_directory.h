@@ -3,7 +3,7 @@
 
 #include <filesystem>
 
-#include "xlstm/checkpoint/stale_directory.h"
+#include "xlstm/checkpoint/stale_temporary.h"
 
 namespace xlstm::checkpoint {
 
@@ -26,7 +26,7 @@ class NewDirectory {
  private:
   std::filesystem::path given_;  // for messages
   std::filesystem::path path_, temporary_;
-  DirectoryLock lock_;  // as long as it is being filled
+  TemporaryLock lock_;  // as long as it is being filled
   bool committed_ = false;
 };
 

@@ -57,6 +57,11 @@ SafetensorsFile parse_safetensors(
     const AvailableMemory& available = [] { return available_memory_bytes(); });
 SafetensorsFile open_safetensors(const std::filesystem::path& path);
 
+/// What such a file begins with: 8 bytes of length and the header, padded so that the data of the tensors, in the order
+/// given, begins at a multiple of 64 bytes. Errors: those of write_safetensors about names; `file` is for messages.
+std::string safetensors_head(const std::string& file, std::span<const TensorView> tensors,
+                             const std::map<std::string, std::string>& metadata);
+
 /// A file written piece by piece: the header when it is made, then the data of its tensors in any order.
 class SafetensorsWriter {
  public:
@@ -74,7 +79,7 @@ class SafetensorsWriter {
   std::atomic<std::size_t> left_{0};
 };
 
-/// Writes tensors in the order given (data 64-byte aligned in the file by header padding), fsync, then renames into
+/// Writes tensors in the order given (data aligned by safetensors_head), fsync, then renames into
 /// place. Errors: invalid_argument (a name that is duplicate, too long or not UTF-8), those of AtomicFile; the old
 /// file is then untouched.
 void write_safetensors(const std::filesystem::path& path, std::span<const TensorView> tensors,

@@ -1,4 +1,3 @@
-#include <array>
 #include <cstdint>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -58,15 +57,20 @@ std::string make_header(const std::string& path, std::span<const TensorView> ten
 
 }  // namespace
 
+std::string safetensors_head(const std::string& file, std::span<const TensorView> tensors,
+                             const std::map<std::string, std::string>& metadata) {
+  const std::string header = make_header(file, tensors, metadata);
+  std::string length(8, '\0');
+  for (std::size_t i = 0; i < length.size(); ++i) length[i] = static_cast<char>(header.size() >> (8 * i));
+  return length + header;
+}
+
 SafetensorsWriter::SafetensorsWriter(const std::filesystem::path& path, std::span<const TensorView> tensors,
                                      const std::map<std::string, std::string>& metadata)
     : file_(path) {
-  const std::string header = make_header(path.string(), tensors, metadata);
-  std::array<std::byte, 8> length = {};
-  for (std::size_t i = 0; i < length.size(); ++i) length[i] = static_cast<std::byte>(header.size() >> (8 * i));
-  file_.write(length);
-  file_.write(std::as_bytes(std::span(header)));
-  begin_ = {length.size() + header.size()};
+  const std::string head = safetensors_head(path.string(), tensors, metadata);
+  file_.write(std::as_bytes(std::span(head)));
+  begin_ = {head.size()};
   for (const TensorView& tensor : tensors) begin_.push_back(begin_.back() + tensor.nbytes());
   left_ = begin_.back() - begin_.front();
 }

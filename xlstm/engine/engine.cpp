@@ -12,8 +12,8 @@
 #include "xlstm/engine/embedded_model.h"
 #include "xlstm/engine/front_end.h"
 #include "xlstm/engine/model_hash.h"
+#include "xlstm/kernels/cpu/dispatch.h"
 #include "xlstm/model/load.h"
-#include "xlstm/state/state_file.h"
 
 namespace xlstm::engine {
 namespace {
@@ -49,6 +49,17 @@ void note_unusual_vocabulary(const model::Model& model, const tokenizer::Tokeniz
 }
 
 }  // namespace
+
+void Session::resume(generation::Request& request) const {
+  if (past_.logits.empty()) {
+    fail(ErrorCode::invalid_argument, "state",
+         "expected a state with the logits of its last token but got one without; ", "give it a prompt to read");
+  }
+  request.logits = past_.logits;
+  if (!past_.sampler) return;
+  request.sampling.seed = past_.sampler->seed;
+  request.drawn = static_cast<std::size_t>(past_.sampler->drawn);
+}
 
 std::unique_ptr<Engine> Engine::load(const LoadOptions& options) {
   report(options, 0);
@@ -114,7 +125,7 @@ std::vector<TokenId> Engine::encode(std::string_view text, bool with_bos) const 
 
 Session Engine::new_session() {
   require_memory(state_nbytes(), source_, "the state of one sequence");
-  return Session(backend_->make_state(), {});
+  return Session(backend_->make_state());
 }
 
 std::vector<float> Engine::new_logits(std::size_t positions) const {
@@ -128,7 +139,7 @@ std::vector<float> Engine::prefill(Session& session, std::span<const TokenId> to
   std::vector<float> logits = new_logits(1);
   const backend::PrefillRow row{tokens, session.state_.get(), backend::Logits::last, logits};
   backend_->prefill(std::span(&row, 1));
-  session.ids_.insert(session.ids_.end(), tokens.begin(), tokens.end());
+  record_prefill(session, tokens, logits);
   return logits;
 }
 
@@ -136,7 +147,10 @@ std::vector<float> Engine::step(Session& session, TokenId token) {
   std::vector<float> logits = new_logits(1);
   const backend::DecodeRow row{token, session.state_.get(), logits};
   backend_->decode(std::span(&row, 1));
-  session.ids_.push_back(token);
+  session.past_.ids.push_back(token);
+  session.past_.logits = logits;
+  session.past_.sampler.reset();
+  session.past_.aligned = false;
   return logits;
 }
 
@@ -144,19 +158,31 @@ std::vector<float> Engine::all_logits(Session& session, std::span<const TokenId>
   std::vector<float> logits = new_logits(tokens.size());
   const backend::PrefillRow row{tokens, session.state_.get(), backend::Logits::all, logits};
   backend_->prefill(std::span(&row, 1));
-  session.ids_.insert(session.ids_.end(), tokens.begin(), tokens.end());
+  record_prefill(session, tokens, std::span(logits).last(logits.size() / tokens.size()));
   return logits;
+}
+
+void Engine::record_prefill(Session& session, std::span<const TokenId> tokens, std::span<const float> logits) const {
+  Session::Past& past = session.past_;
+  past.aligned = past.aligned && past.ids.size() % backend_->prefill_segment() == 0;
+  past.ids.insert(past.ids.end(), tokens.begin(), tokens.end());
+  past.logits.assign(logits.begin(), logits.end());
+  past.sampler.reset();
 }
 
 generation::Result Engine::generate(Session& session, generation::Request request,
                                     const generation::Callbacks& callbacks) {
-  if (request.history.empty()) request.history = session.ids_;
+  Session::Past& past = session.past_;
+  if (request.history.empty()) request.history = past.ids;
   generation::Result result;
   const auto record = [&] {
     const std::size_t from_prompt = std::min(result.state_tokens, request.prompt.size());
-    const auto prompt = request.prompt.begin(), generated = result.ids.begin();
-    session.ids_.insert(session.ids_.end(), prompt, prompt + std::ptrdiff_t(from_prompt));
-    session.ids_.insert(session.ids_.end(), generated, generated + std::ptrdiff_t(result.state_tokens - from_prompt));
+    if (result.state_tokens > 0) {
+      record_prefill(session, std::span(request.prompt).first(from_prompt), {});
+      past.aligned = past.aligned && result.state_tokens == from_prompt;
+    }
+    const auto generated = result.ids.begin();
+    past.ids.insert(past.ids.end(), generated, generated + std::ptrdiff_t(result.state_tokens - from_prompt));
   };
   try {
     generation::generate(*backend_, *session.state_, *tokenizer_, request, callbacks, result);
@@ -165,6 +191,12 @@ generation::Result Engine::generate(Session& session, generation::Request reques
     throw;
   }
   record();
+  if (result.logits.empty()) return result;  // cancelled in its prompt
+  past.logits = std::exchange(result.logits, {});
+  past.sampler.reset();
+  if (result.state_tokens == request.prompt.size() + result.ids.size()) {
+    past.sampler = {request.sampling.seed, request.drawn + result.ids.size()};
+  }
   return result;
 }
 
@@ -179,23 +211,33 @@ std::vector<StateTensorValue> Engine::state_tensors(const Session& session) cons
   return values;
 }
 
-void Engine::save(const Session& session, const std::filesystem::path& path) {
-  state::StateFile file{model_hash(), tokenizer_->fingerprint(), session.ids_,
-                        std::vector<float>(slot_floats(*model_))};
+std::string Engine::arithmetic() const {
+  return std::string(backend_->name()) + ' ' + kernels::cpu_target_name() + ", activations " +
+         backend_->activation_dtype() + ", segments of " + std::to_string(backend_->prefill_segment());
+}
+
+void Engine::save(const Session& session, const std::filesystem::path& path, const state::SaveOptions& options) {
+  const Session::Past& past = session.past_;
+  state::StateFile file{model_hash(),
+                        tokenizer_->fingerprint(),
+                        past.ids,
+                        std::vector<float>(slot_floats(*model_)),
+                        backend_->state_dtype(),
+                        past.logits,
+                        past.sampler,
+                        past.aligned,
+                        arithmetic()};
   session.state_->to_host(file.slot);
-  state::save_state(path, model_->state_spec, file);
+  state::save_state(path, model_->state_spec, file, options);
 }
 
 Session Engine::restore(const std::filesystem::path& path) {
-  state::StateFile file = state::load_state(path, model_->state_spec, model_hash(), tokenizer_->fingerprint());
-  for (const TokenId id : file.ids) {
-    if (id >= 0 && id < model_->config.vocab_size) continue;
-    fail(ErrorCode::corrupt_file, path.string(), "ids: expected ids in [0, ", model_->config.vocab_size, ") but got ",
-         id);
-  }
+  state::StateFile file =
+      state::load_state(path, {model_->state_spec, model_hash(), tokenizer_->fingerprint(), model_->config.vocab_size});
   Session session = new_session();
   session.state_->from_host(file.slot);
-  session.ids_ = std::move(file.ids);
+  const bool same_bits = file.state_dtype == backend_->state_dtype() && file.arithmetic == arithmetic();
+  session.past_ = {std::move(file.ids), std::move(file.logits), file.sampler, file.aligned && same_bits};
   return session;
 }
 

@@ -18,6 +18,7 @@
 #include "xlstm/generation/generate.h"
 #include "xlstm/model/model.h"
 #include "xlstm/model/synthetic.h"
+#include "xlstm/state/state_file.h"
 #include "xlstm/tokenizer/tokenizer.h"
 
 namespace xlstm::engine {
@@ -34,21 +35,41 @@ struct LoadOptions {
   std::function<void(double fraction)> on_progress;  // 0 at the start, 1 when the engine is ready
 };
 
-/// A conversation's state and the ids it has read. A value: fork() is the only copy. It must not outlive its engine.
+/// A conversation's state, the ids it has read, and what it takes to go on from there. A value: fork() is the only
+/// copy. It must not outlive its engine.
 class Session {
  public:
-  Session(std::unique_ptr<backend::State> state, std::vector<TokenId> ids)
-      : state_(std::move(state)), ids_(std::move(ids)) {}
-  Session fork() const { return Session(state_->clone(), ids_); }
+  /// All but the state.
+  struct Past {
+    std::vector<TokenId> ids;                    // consumed by the state
+    std::vector<float> logits;                   // [V]
+    std::optional<state::SamplerState> sampler;  // of the request that read the last id
+    bool aligned = true;
+  };
+  /// A fresh one, or one that goes on from `past`.
+  explicit Session(std::unique_ptr<backend::State> state) : state_(std::move(state)) {}
+  Session(std::unique_ptr<backend::State> state, Past past) : state_(std::move(state)), past_(std::move(past)) {}
+  Session fork() const { return Session(state_->clone(), past_); }
   backend::State& state() noexcept { return *state_; }
   const backend::State& state() const noexcept { return *state_; }
+  const Past& past() const noexcept { return past_; }
   /// Ids consumed by the state.
-  const std::vector<TokenId>& ids() const noexcept { return ids_; }
+  const std::vector<TokenId>& ids() const noexcept { return past_.ids; }
+  /// [V] after the last id. Empty when nothing was read, or when generate() was cancelled in its prompt or threw.
+  const std::vector<float>& logits() const noexcept { return past_.logits; }
+  /// Where the request stands that read the last id: after a generate() whose ids were all read (Request::resumable).
+  const std::optional<state::SamplerState>& sampler() const noexcept { return past_.sampler; }
+  /// Whether state and logits have the bits that one prefill of all ids from a fresh state gives: so far every prefill
+  /// began at a multiple of Backend::prefill_segment(), and nothing was decoded.
+  bool aligned() const noexcept { return past_.aligned; }
+  /// Makes a request without a prompt go on from here: with the last logits, and with the seed and the draws of the
+  /// session's own request, if it stands at the end of one. Errors: invalid_argument when there are no logits.
+  void resume(generation::Request& request) const;
 
  private:
   friend class Engine;
   std::unique_ptr<backend::State> state_;
-  std::vector<TokenId> ids_;
+  Past past_;
 };
 
 struct StateTensorValue {
@@ -104,8 +125,8 @@ class Engine {
   /// Logits [V].
   std::vector<float> step(Session& session, TokenId token);
   /// Advances the session by the prompt and what is generated, except the last id (see generation::generate). An empty
-  /// request.history stands for the session's own ids. When something throws half-way the session stays true: its ids
-  /// are those that its state has read.
+  /// request.history stands for the session's own ids; Result::logits move into the session. When something throws
+  /// half-way the session stays true: its ids are those that its state has read.
   generation::Result generate(Session& session, generation::Request request,
                               const generation::Callbacks& callbacks = {});
 
@@ -117,13 +138,17 @@ class Engine {
   Perplexity perplexity(std::span<const TokenId> tokens, const generation::Callbacks& callbacks = {});
 
   /// The session as a file for restore(), in any engine that runs the same model with the same tokenizer
-  /// (state/state_file.h), whatever its state dtype: the file is float32, exactly; restore() rounds to its own.
-  void save(const Session& session, const std::filesystem::path& path);
+  /// (state/state_file.h): what it then computes has the bits it would have had here. An engine with another state
+  /// dtype takes it as well, rounded; there, and where another CPU target or activation dtype computes, it is not
+  /// aligned().
+  void save(const Session& session, const std::filesystem::path& path, const state::SaveOptions& options = {});
   Session restore(const std::filesystem::path& path);
 
  private:
   Engine() = default;
   void start_backend(const LoadOptions& options);
+  std::string arithmetic() const;
+  void record_prefill(Session& session, std::span<const TokenId> tokens, std::span<const float> logits) const;
   std::vector<float> new_logits(std::size_t positions) const;
 
   std::shared_ptr<const model::Model> model_;

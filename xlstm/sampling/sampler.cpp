@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
 #include <utility>
 
 #include "xlstm/base/error.h"
@@ -119,6 +120,13 @@ TokenId greedy(const Scores& scores) {
   return static_cast<TokenId>(std::find(values.begin(), values.end(), scores.max()) - values.begin());
 }
 
+/// log of the sum of exp(logits).
+double log_sum_exp(std::span<const float> logits) {
+  const float max = checked_max(logits);
+  std::vector<float> weights(logits.size());
+  return max + std::log(softmax_weights(logits, max, 1.0f, weights));
+}
+
 template <class T>
 void expect(bool holds, const char* field, const char* expected, const T& found) {
   if (!holds) fail(ErrorCode::invalid_argument, field, "expected ", expected, " but got ", found);
@@ -170,10 +178,20 @@ double log_probability(std::span<const float> logits, TokenId id) {
   if (id < 0 || static_cast<std::size_t>(id) >= logits.size()) {
     fail(ErrorCode::invalid_argument, "log_probability", "expected an id in [0, ", logits.size(), ") but got ", id);
   }
-  const float max = checked_max(logits);
-  std::vector<float> weights(logits.size());
-  const double total = softmax_weights(logits, max, 1.0f, weights);
-  return static_cast<double>(logits[static_cast<std::size_t>(id)]) - max - std::log(total);
+  return static_cast<double>(logits[static_cast<std::size_t>(id)]) - log_sum_exp(logits);
+}
+
+std::vector<std::pair<TokenId, double>> top_log_probabilities(std::span<const float> logits, std::size_t count) {
+  const double norm = log_sum_exp(logits);
+  std::vector<TokenId> ids(logits.size());
+  std::iota(ids.begin(), ids.end(), TokenId{0});
+  count = std::min(count, ids.size());
+  const auto score = [&](TokenId id) { return logits[static_cast<std::size_t>(id)]; };
+  std::partial_sort(ids.begin(), ids.begin() + std::ptrdiff_t(count), ids.end(),
+                    [&](TokenId a, TokenId b) { return score(a) != score(b) ? score(a) > score(b) : a < b; });
+  std::vector<std::pair<TokenId, double>> top;
+  for (const TokenId id : std::span(ids).first(count)) top.emplace_back(id, static_cast<double>(score(id)) - norm);
+  return top;
 }
 
 }  // namespace xlstm::sampling

@@ -49,4 +49,8 @@ std::vector<std::pair<TokenId, double>> distribution(std::span<const float> logi
 /// logit).
 double log_probability(std::span<const float> logits, TokenId id);
 
+/// The `count` largest of log-softmax of logits (all, if there are fewer), most probable first, the lower id first on a
+/// tie; within 1e-6. Errors: internal (NaN, +inf or no finite logit).
+std::vector<std::pair<TokenId, double>> top_log_probabilities(std::span<const float> logits, std::size_t count);
+
 }  // namespace xlstm::sampling

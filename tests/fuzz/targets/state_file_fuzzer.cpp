@@ -27,8 +27,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   static const xlstm::config::StateSpec spec = tiny_spec();
   const int file = ::memfd_create("state", MFD_CLOEXEC);
   if (file < 0 || ::write(file, data, size) != static_cast<ssize_t>(size)) std::abort();
-  xlstm::fuzz::accept_or_refuse(
-      [&] { xlstm::state::load_state("/proc/self/fd/" + std::to_string(file), spec, "model", "tokenizer"); });
+  xlstm::fuzz::accept_or_refuse([&] {
+    xlstm::state::load_state("/proc/self/fd/" + std::to_string(file), {spec, "model", "tokenizer", 256});
+  });
   ::close(file);
   return 0;
 }

@@ -299,8 +299,8 @@ TEST(Completion, ScriptsAreValidAndNameEveryVerbAndFlag) {
     const Outcome outcome = run({"completion", shell});
     EXPECT_EQ(outcome.exit_code, 0);
     const std::string dashes = shell == "fish" ? "-l " : "--";
-    for (const char* word :
-         {"generate", "perplexity", "quantize", "prompt-file", "logit-bias", "synthetic", "no-bos", "max-shard-size"}) {
+    for (const char* word : {"generate", "perplexity", "quantize", "prompt-file", "logit-bias", "synthetic", "no-bos",
+                             "max-shard-size", "save-state", "append"}) {
       EXPECT_NE(outcome.out.find(word), std::string::npos) << shell << ' ' << word;
     }
     const std::string file = (scratch / shell).string();
@@ -331,6 +331,11 @@ TEST(Completion, WorksInBash) {
   EXPECT_EQ(complete_in_bash(scratch / "xlstm.bash", "xlstm completion f"), "fish\n");
   EXPECT_EQ(complete_in_bash(scratch / "xlstm.bash", "xlstm convert --layout p"), "package\n");
   EXPECT_EQ(complete_in_bash(scratch / "xlstm.bash", "xlstm quantize --group-size 1"), "128\n");
+  EXPECT_EQ(complete_in_bash(scratch / "xlstm.bash", "xlstm state fo"), "fork\n");
+  EXPECT_EQ(complete_in_bash(scratch / "xlstm.bash", "xlstm state fork --app"), "--append\n");
+  EXPECT_EQ(complete_in_bash(scratch / "xlstm.bash", "xlstm generate --prompt state --save-s"), "--save-state\n");
+  EXPECT_EQ(complete_in_bash(scratch / "xlstm.bash", "xlstm state info " + (scratch / "xlstm.bash.o").string()),
+            (scratch / "xlstm.bash.out").string() + "\n");
 }
 
 }  // namespace

@@ -20,8 +20,8 @@ struct Misuse {
   int exit_code = 2;
 };
 
-const std::vector<std::string> kVerbs = {"generate", "chat",    "tokenize", "detokenize", "dump",      "perplexity",
-                                         "info",     "convert", "quantize", "bench",      "completion"};
+const std::vector<std::string> kVerbs = {"generate",   "chat", "state",   "tokenize", "detokenize", "dump",
+                                         "perplexity", "info", "convert", "quantize", "bench",      "completion"};
 
 std::string name_of(const Arguments& arguments) {
   std::string text;
@@ -138,7 +138,8 @@ INSTANTIATE_TEST_SUITE_P(
         Misuse{{"bench", "--positions", "0"}, {"--positions", "integers from 1", "'0'"}},
         Misuse{{"bench", "--positions", "20,10"}, {"positions", "ascending"}},
         Misuse{{"bench", "--positions", ""}, {"--positions", "expected"}},
-        Misuse{{"bench", "--positions", "1", "--profile"}, {"--sweep, --positions and --profile", "several"}},
+        Misuse{{"bench", "--positions", "1", "--profile"},
+               {"--sweep, --positions, --requests and --profile", "several"}},
         Misuse{{"bench", "--profile", "--backend", "mlx"}, {"backend", "mlx"}},
         Misuse{{"bench", "--csv", ""}, {"--csv", "a name"}},
         Misuse{{"bench", "--dtype", "float16"}, {"--dtype", "bfloat16", "float16"}}),

@@ -155,7 +155,7 @@ TEST_F(NewDirectoryTest, WhatIsInUseOrIsNoNameOfOursStays) {
   fs::create_directory_symlink(root_ / "out", root_ / (".out." + dead + ".2.tmp"));
   const fs::path locked = root_ / (".out." + dead + ".3.tmp");
   fs::create_directory(locked);
-  DirectoryLock lock;  // as a process of another machine has it
+  TemporaryLock lock;  // as a process of another machine has it
   ASSERT_TRUE(lock.take(locked));
   const std::size_t before = count();
   { const NewDirectory other(root_ / "out"); }

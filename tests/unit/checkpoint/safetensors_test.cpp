@@ -189,6 +189,21 @@ TEST_F(SafetensorsTest, AWriteThatFailsHalfWayLeavesTheOldFile) {
   EXPECT_EQ(count_files(), 1u);  // no temporary file either
 }
 
+TEST_F(SafetensorsTest, WhatAKilledProcessHasLeftIsRemovedByTheNext) {
+  const std::string dead = ".999999999.0.tmp";  // no process has such a number
+  const auto put = [&](const std::string& name) { std::ofstream(path(name)) << "half"; };
+  for (const char* name : {".f", ".g"}) put(name + dead);
+  for (const char* name : {".f.x.0.tmp", ".f.999999999.0.tmp.kept"}) put(name);
+  fs::create_directory(path(".f.999999999.1.tmp"));
+  put(".f.999999999.2.tmp");
+  TemporaryLock lock;  // as a process of another machine has it
+  ASSERT_TRUE(lock.take(path(".f.999999999.2.tmp")));
+  const std::size_t before = count_files();
+  { const AtomicFile file(path("f")); }
+  EXPECT_FALSE(fs::exists(path(".f" + dead)));
+  EXPECT_EQ(count_files(), before - 1);
+}
+
 TEST_F(SafetensorsTest, AnOldFileThatIsInUseKeepsItsValuesWhenItIsReplaced) {
   const float first = 1, second = 2;
   write_safetensors(path("a"), std::vector{tensor("x", DType::float32, {1}, &first)}, {});

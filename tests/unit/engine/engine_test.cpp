@@ -288,6 +288,64 @@ TEST_F(EngineTest, ASavedSessionComesBack) {
   EXPECT_TRUE(parity::same_bits(engine_->step(restored, 19), engine_->step(session, 19)));
 }
 
+TEST_F(EngineTest, ASessionKeepsTheLastLogits) {
+  Session session = engine_->new_session();
+  EXPECT_TRUE(session.logits().empty());
+  EXPECT_EQ(engine_->prefill(session, std::vector<TokenId>{0, 17, 18}), session.logits());
+  EXPECT_EQ(engine_->step(session, 19), session.logits());
+  EXPECT_EQ(session.fork().logits(), session.logits());
+  const std::vector<float> all = engine_->all_logits(session, std::vector<TokenId>{20, 21});
+  EXPECT_TRUE(std::equal(all.end() - 4096, all.end(), session.logits().begin(), session.logits().end()));
+  generation::Request request = greedy({22}, 4);
+  Session unread = session.fork();
+  const std::vector<TokenId> ids = engine_->generate(unread, request).ids;
+  EXPECT_FALSE(unread.sampler()) << "its last id was not read";
+  request.resumable = true;
+  engine_->generate(session, request);
+  EXPECT_EQ(session.logits(), engine_->step(unread, ids.back()));
+  EXPECT_EQ(session.sampler(), (state::SamplerState{0, 4}));
+  EXPECT_FALSE(session.aligned());
+  engine_->step(session, 3);
+  EXPECT_FALSE(session.sampler());
+}
+
+TEST_F(EngineTest, ARequestThatIsRefusedOrCancelledAtOnceLeavesWhatASessionKnows) {
+  Session session = engine_->new_session();
+  generation::Request request = greedy({0, 17}, 2);
+  request.resumable = true;
+  engine_->generate(session, request);
+  const std::vector<float> logits = session.logits();
+  expect_error(ErrorCode::invalid_argument, "", [&] { engine_->generate(session, greedy({4096}, 3)); });
+  const std::atomic<bool> cancel{true};
+  generation::Callbacks callbacks;
+  callbacks.cancel = &cancel;
+  engine_->generate(session, greedy({1}, 3), callbacks);
+  EXPECT_EQ(session.logits(), logits);
+  EXPECT_EQ(session.sampler(), (state::SamplerState{0, 2}));
+  EXPECT_EQ(session.ids().size(), 4u);
+}
+
+TEST_F(EngineTest, WithoutLogitsThereIsNothingToResume) {
+  generation::Request request;
+  const Session session = engine_->new_session();
+  expect_error(ErrorCode::invalid_argument, "logits of its last token", [&] { session.resume(request); });
+}
+
+TEST_F(EngineTest, AnAlignedStateIsNoneToAnotherStateDtype) {
+  const fs::path path = scratch("aligned");
+  Session session = engine_->new_session();
+  engine_->prefill(session, std::vector<TokenId>{0, 17});
+  engine_->save(session, path, {3});
+  EXPECT_TRUE(engine_->restore(path).aligned());
+  LoadOptions options;
+  options.state_dtype = DType::bfloat16;
+  EXPECT_FALSE(Engine::load(options)->restore(path).aligned());
+  options = {};
+  options.activation_dtype = DType::bfloat16;
+  EXPECT_FALSE(Engine::load(options)->restore(path).aligned());
+  fs::remove(path);
+}
+
 TEST_F(EngineTest, AStateFileServesEitherStateDtype) {
   LoadOptions options;
   options.state_dtype = DType::bfloat16;

@@ -300,5 +300,113 @@ TEST(Timings, DecodeRateIsOverTheTokensAfterTheFirst) {
   EXPECT_DOUBLE_EQ(timings.decode_tokens_per_second(), 5);
 }
 
+/// A request in two parts, the second of which knows of the first what a snapshot knows.
+class ResumeTest : public GenerateTest {
+ protected:
+  Result part(std::int64_t max_tokens) {
+    request_.max_tokens = max_tokens;
+    request_.resumable = true;
+    const Result result = run();
+    request_.history.insert(request_.history.end(), request_.prompt.begin(), request_.prompt.end());
+    request_.history.insert(request_.history.end(), result.ids.begin(), result.ids.end());
+    request_.prompt.clear();
+    request_.drawn += result.ids.size();
+    request_.logits = result.logits;
+    return result;
+  }
+};
+
+TEST_F(ResumeTest, TheStateReadsTheLastIdToo) {
+  given(3, "abc");
+  EXPECT_EQ(part(3).state_tokens, 6u);
+  EXPECT_THAT(read(), ElementsAre('p', 'p', 'p', 'a', 'b', 'c'));
+}
+
+TEST_F(ResumeTest, WhereverItIsCutTheTextIsTheSame) {
+  const std::string text = "one \u20ac, two \u00e9";
+  for (std::size_t cut = 0; cut <= text.size(); ++cut) {
+    given(2, text);
+    request_ = {};
+    request_.prompt = {'p', 'p'};
+    request_.sampling.temperature = 0;
+    request_.stop_strings = {"two!", "e \u20acx"};  // begun twice, never whole
+    const std::string first = part(static_cast<std::int64_t>(cut)).text;
+    EXPECT_EQ(first + part(static_cast<std::int64_t>(text.size() - cut)).text, text) << cut;
+  }
+}
+
+TEST_F(ResumeTest, AStopStringAcrossTheCutIsFound) {
+  for (std::int64_t cut = 4; cut <= 7; ++cut) {
+    given(1, "tell STOP me");
+    request_ = {};
+    request_.prompt = {'p'};
+    request_.sampling.temperature = 0;
+    request_.stop_strings = {"STOP"};
+    const Result first = part(cut);
+    EXPECT_EQ(first.finish_reason, FinishReason::length);
+    const Result second = part(20);
+    EXPECT_EQ(first.text + second.text, "tell ") << cut;
+    EXPECT_EQ(second.finish_reason, FinishReason::stop_string);
+    EXPECT_EQ(static_cast<std::int64_t>(first.ids.size() + second.ids.size()), 9);
+  }
+}
+
+TEST_F(ResumeTest, AfterAStopItGoesOnWithNewText) {
+  given(1, "ab STOP cd STOP ef");
+  request_.stop_strings = {"STOP"};
+  EXPECT_EQ(part(20).text, "ab ");
+  EXPECT_EQ(part(20).text, " cd ");
+  EXPECT_EQ(part(3).text, " ef");
+}
+
+TEST_F(ResumeTest, RandomNumbersGoOn) {
+  given(1, "x");
+  backend_->first_logit = 0.0f;  // all ids alike: the text is the random numbers
+  request_.sampling = {};
+  request_.sampling.seed = 9;
+  const std::vector<TokenId> first = part(4).ids, second = part(4).ids;
+  given(1, "x");
+  backend_->first_logit = 0.0f;
+  request_ = {};
+  request_.prompt = {'p'};
+  request_.sampling.seed = 9;
+  std::vector<TokenId> joined = first;
+  joined.insert(joined.end(), second.begin(), second.end());
+  EXPECT_EQ(part(8).ids, joined);
+  EXPECT_NE(first, second);
+}
+
+TEST_F(ResumeTest, WhatDoesNotFitIsRefusedBeforeAnythingIsRead) {
+  given(2, "abc");
+  const auto refused = [&](const auto& change) {
+    const Request before = request_;
+    change();
+    EXPECT_EQ(code_of([&] { run(); }), ErrorCode::invalid_argument);
+    request_ = before;
+  };
+  refused([&] { request_.prompt.clear(); });
+  refused([&] {
+    request_.prompt.clear();
+    request_.logits.resize(299);
+  });
+  refused([&] { request_.drawn = 1; });  // beside a prompt
+  refused([&] {
+    request_.prompt.clear();
+    request_.logits.resize(300);
+    request_.history = {'a'};
+    request_.drawn = 2;
+  });
+  EXPECT_TRUE(read().empty());
+}
+
+TEST_F(ResumeTest, CancelledInThePromptThereAreNoLogits) {
+  given(8, "abc", 4);
+  const std::atomic<bool> cancel{true};
+  callbacks_.cancel = &cancel;
+  const Result result = part(3);
+  EXPECT_TRUE(result.logits.empty());
+  EXPECT_EQ(result.state_tokens, 0u);
+}
+
 }  // namespace
 }  // namespace xlstm::generation

@@ -1,0 +1,199 @@
+#include "apps/cli/batch_line.h"
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "xlstm/base/error.h"
+
+namespace xlstm::cli {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+[[noreturn]] void refuse(const std::string& key, std::string_view expected, const Json& found) {
+  fail(ErrorCode::invalid_argument, key, "expected ", expected, " but got ",
+       found.dump(-1, ' ', false, Json::error_handler_t::replace));
+}
+
+template <class Integer>
+void read_integer(const std::string& key, const Json& value, Integer& out) {
+  if (!value.is_number_integer()) refuse(key, "an integer", value);
+  if (std::is_unsigned_v<Integer>
+          ? !value.is_number_unsigned()
+          : value.is_number_unsigned() &&
+                value.get<std::uint64_t>() > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max())) {
+    refuse(key, "an integer in range", value);
+  }
+  out = value.get<Integer>();
+}
+
+void read_number(const std::string& key, const Json& value, float& out) {
+  if (!value.is_number()) refuse(key, "a number", value);
+  out = value.get<float>();
+}
+
+std::string read_string(const std::string& key, const Json& value) {
+  if (!value.is_string()) refuse(key, "a text", value);
+  return value.get<std::string>();
+}
+
+std::vector<TokenId> read_ids(const std::string& key, const Json& value) {
+  if (!value.is_array()) refuse(key, "a list of ids", value);
+  std::vector<TokenId> ids;
+  for (const Json& item : value) {
+    std::int64_t id = 0;
+    read_integer(key, item, id);
+    if (id < 0 || id > std::numeric_limits<TokenId>::max()) refuse(key, "ids", item);
+    ids.push_back(static_cast<TokenId>(id));
+  }
+  return ids;
+}
+
+std::vector<std::string> read_stops(const std::string& key, const Json& value) {
+  if (value.is_string()) return {value.get<std::string>()};
+  if (!value.is_array()) refuse(key, "a text or a list of texts", value);
+  std::vector<std::string> stops;
+  for (const Json& item : value) stops.push_back(read_string(key, item));
+  return stops;
+}
+
+std::vector<std::pair<TokenId, float>> read_bias(const std::string& key, const Json& value) {
+  if (!value.is_object()) refuse(key, "an object of ids and numbers", value);
+  std::vector<std::pair<TokenId, float>> bias;
+  for (const auto& [name, number] : value.items()) {
+    const Json id = Json::parse(name, nullptr, /*allow_exceptions=*/false);
+    if (!id.is_number_unsigned()) refuse(key, "ids as keys", name);
+    float amount = 0;
+    read_number(key, number, amount);
+    bias.emplace_back(id.get<TokenId>(), amount);
+  }
+  return bias;
+}
+
+bool read_bool(const std::string& key, const Json& value) {
+  if (!value.is_boolean()) refuse(key, "true or false", value);
+  return value.get<bool>();
+}
+
+using Reader = std::function<void(const std::string& key, const Json& value, BatchLine& line)>;
+
+template <class Integer>
+Reader integer(Integer generation::Request::*member) {
+  return [member](const auto& key, const Json& value, BatchLine& line) {
+    read_integer(key, value, line.submission.request.*member);
+  };
+}
+
+Reader number(float sampling::SamplingParams::*member) {
+  return [member](const auto& key, const Json& value, BatchLine& line) {
+    read_number(key, value, line.submission.request.sampling.*member);
+  };
+}
+
+template <class Integer>
+Reader sampling_integer(Integer sampling::SamplingParams::*member) {
+  return [member](const auto& key, const Json& value, BatchLine& line) {
+    read_integer(key, value, line.submission.request.sampling.*member);
+  };
+}
+
+/// Every key but the prompt's.
+const std::map<std::string, Reader>& readers() {
+  using Request = generation::Request;
+  using Params = sampling::SamplingParams;
+  static const std::map<std::string, Reader> kReaders = {
+      {"id", [](const auto&, const Json& value, BatchLine& line) { line.id = value; }},
+      {"max_tokens", integer(&Request::max_tokens)},
+      {"min_tokens", integer(&Request::min_tokens)},
+      {"logprobs", integer(&Request::logprobs)},
+      {"temperature", number(&Params::temperature)},
+      {"top_p", number(&Params::top_p)},
+      {"min_p", number(&Params::min_p)},
+      {"repetition_penalty", number(&Params::repetition_penalty)},
+      {"frequency_penalty", number(&Params::frequency_penalty)},
+      {"presence_penalty", number(&Params::presence_penalty)},
+      {"top_k", sampling_integer(&Params::top_k)},
+      {"penalty_window", sampling_integer(&Params::penalty_window)},
+      {"seed", sampling_integer(&Params::seed)},
+      {"stop", [](const auto& key, const Json& value,
+                  BatchLine& line) { line.submission.request.stop_strings = read_stops(key, value); }},
+      {"logit_bias", [](const auto& key, const Json& value,
+                        BatchLine& line) { line.submission.request.sampling.logit_bias = read_bias(key, value); }},
+      {"ignore_eos",
+       [](const auto& key, const Json& value, BatchLine& line) {
+         if (read_bool(key, value)) line.submission.request.stop_ids.clear();
+       }},
+      {"n", [](const auto& key, const Json& value,
+               BatchLine& line) { read_integer(key, value, line.submission.num_samples); }},
+      {"priority",
+       [](const auto& key, const Json& value, BatchLine& line) { read_integer(key, value, line.submission.priority); }},
+  };
+  return kReaders;
+}
+
+std::vector<TokenId> read_prompt(const Json& object, const engine::Engine& engine) {
+  const bool text = object.contains("prompt"), ids = object.contains("prompt_ids");
+  if (text == ids) {
+    fail(ErrorCode::invalid_argument, "prompt", "expected one of \"prompt\" and \"prompt_ids\" but got ",
+         text ? "both" : "none");
+  }
+  if (ids) return read_ids("prompt_ids", object["prompt_ids"]);
+  return engine.encode(read_string("prompt", object["prompt"]), /*with_bos=*/true);
+}
+
+Json logprobs_of(const generation::Result& result) {
+  Json all = Json::array();
+  for (const generation::TokenLogProbs& token : result.logprobs) {
+    Json top = Json::array();
+    for (const generation::IdLogProb& other : token.top) top.push_back({{"id", other.id}, {"logprob", other.logprob}});
+    all.push_back({{"logprob", token.logprob}, {"top", std::move(top)}});
+  }
+  return all;
+}
+
+}  // namespace
+
+BatchLine parse_batch_line(std::string_view line, const generation::Request& defaults, const engine::Engine& engine) {
+  Json object;
+  try {
+    object = Json::parse(line);
+  } catch (const Json::parse_error& error) {
+    fail(ErrorCode::invalid_argument, "line", "expected a JSON object but byte ", error.byte, " is wrong");
+  }
+  if (!object.is_object()) refuse("line", "a JSON object", object);
+  BatchLine made;
+  made.submission.request = defaults;
+  for (const auto& [key, value] : object.items()) {
+    if (key == "prompt" || key == "prompt_ids") continue;
+    const auto reader = readers().find(key);
+    if (reader == readers().end())
+      fail(ErrorCode::invalid_argument, "line", "expected known keys but got \"", key, "\"");
+    reader->second(key, value, made);
+  }
+  made.submission.request.prompt = read_prompt(object, engine);
+  return made;
+}
+
+nlohmann::ordered_json batch_result(const engine::Outcome& outcome) {
+  Json choices = Json::array();
+  std::size_t generated = 0;
+  for (const scheduler::Sample& sample : outcome.samples) {
+    const generation::Result& result = sample.result;
+    generated += result.ids.size();
+    Json choice = {{"text", result.text},
+                   {"ids", result.ids},
+                   {"finish_reason", generation::finish_reason_name(result.finish_reason)}};
+    if (!result.logprobs.empty()) choice["logprobs"] = logprobs_of(result);
+    choices.push_back(std::move(choice));
+  }
+  return {{"choices", std::move(choices)},
+          {"usage",
+           {{"prompt_tokens", outcome.prompt_tokens},
+            {"cached_tokens", outcome.cached_tokens},
+            {"completion_tokens", generated}}}};
+}
+
+}  // namespace xlstm::cli

@@ -1,0 +1,89 @@
+// Many requests at once: one engine on a thread of its own, fed from any thread.
+#pragma once
+
+#include <condition_variable>
+#include <cstddef>
+#include <functional>
+#include <future>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "xlstm/engine/engine.h"
+#include "xlstm/scheduler/scheduler.h"
+
+namespace xlstm::engine {
+
+using scheduler::Outcome;
+using scheduler::RequestId;
+using scheduler::Stats;
+using scheduler::Submission;
+
+struct ServiceOptions {
+  /// max_state_bytes 0: a quarter of the memory that is left, at least two states; max_cache_bytes 0: half of that.
+  scheduler::Options scheduler;
+  bool prefix_cache = true;
+};
+
+/// Thread safety: every method from any thread; listeners are called on the engine's thread and must not wait for it.
+/// The destructor cancels what is left and returns when every listener has heard its end.
+class Service {
+ public:
+  using Load = std::function<std::unique_ptr<Engine>()>;
+  /// Calls `load` on the engine's thread (an MLX stream belongs to its thread). Errors: those of load; overloaded (not
+  /// even one state fits).
+  static std::unique_ptr<Service> start(const Load& load, const ServiceOptions& options);
+  ~Service();
+  Service(const Service&) = delete;
+  Service& operator=(const Service&) = delete;
+
+  /// Errors: those of Scheduler::submit, at once.
+  RequestId submit(Submission submission);
+  /// Before the next step does anything for it. Of no effect on one that has ended.
+  void cancel(RequestId id);
+  /// The end of a request as a future. Errors: as submit(); the future throws the request's own fault.
+  std::future<Outcome> run(Submission submission);
+  /// Runs `action(engine, scheduler)` on the engine's thread between two steps.
+  template <class Action>
+  auto call(Action action) {
+    using Value = std::invoke_result_t<Action, Engine&, scheduler::Scheduler&>;
+    auto task = std::make_shared<std::packaged_task<Value(Engine&, scheduler::Scheduler&)>>(std::move(action));
+    std::future<Value> value = task->get_future();
+    post([this, task] { (*task)(*engine_, *scheduler_); });
+    return value;
+  }
+
+  /// As of the end of the last step.
+  Stats stats() const;
+  const model::Model& model() const noexcept { return engine_->model(); }
+  const tokenizer::Tokenizer& tokenizer() const noexcept { return engine_->tokenizer(); }
+  /// What does not change and may be read from any thread: encode, stop_ids, source, state_nbytes.
+  const Engine& engine() const noexcept { return *engine_; }
+
+ private:
+  Service() = default;
+  void load(const Load& load, const ServiceOptions& options);
+  void loop();
+  bool take_orders();
+  void post(std::function<void()> command);
+
+  std::unique_ptr<Engine> engine_;
+  std::unique_ptr<scheduler::Scheduler> scheduler_;
+
+  mutable std::mutex mutex_;
+  std::condition_variable wake_;
+  // Orders, taken before the next step.
+  std::vector<std::pair<RequestId, Submission>> submissions_;
+  std::vector<RequestId> cancellations_;
+  std::vector<std::function<void()>> commands_;
+  bool stop_ = false;
+  Stats stats_;  // of the scheduler
+  std::size_t refused_ = 0;
+  RequestId last_id_ = 0;
+  std::thread thread_;
+};
+
+}  // namespace xlstm::engine

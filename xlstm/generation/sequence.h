@@ -1,0 +1,64 @@
+// The host's side of one sequence: ids drawn from logits, the text that comes of them, and when it ends. The plain loop
+// and the scheduler both use it, so that a request has the same ids in either.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "xlstm/generation/request.h"
+#include "xlstm/text/stop_rules.h"
+#include "xlstm/tokenizer/tokenizer.h"
+
+namespace xlstm::generation {
+
+/// A drawn token.
+struct Token {
+  TokenId id = 0;
+  std::string text;  // what became whole with it: UTF-8, whole characters, possibly empty
+  std::optional<TokenLogProbs> logprobs;
+};
+
+/// Token i of the request, those drawn before counted, is drawn with RngKey{seed, i}, whatever else runs. Not
+/// thread-safe.
+class Sequence {
+ public:
+  /// REQUIRES: validate(request, model) did not throw. The tokenizer must outlive it.
+  Sequence(const tokenizer::Tokenizer& tokenizer, const Request& request);
+
+  /// Draws the next token from logits [V]; the last one brings all text that was held back. REQUIRES: not ended.
+  /// Errors: internal (logits that are not numbers); then nothing was drawn.
+  Token next(std::span<const float> logits);
+  /// Ends it as `reason` and returns the text that was held back; of a resumable request it stays so. REQUIRES: not
+  /// ended.
+  std::string end(FinishReason reason);
+
+  bool ended() const noexcept { return finish_reason_.has_value(); }
+  /// REQUIRES: ended.
+  FinishReason finish_reason() const { return finish_reason_.value(); }
+  /// Generated so far.
+  const std::vector<TokenId>& ids() const noexcept { return ids_; }
+
+ private:
+  void replay();
+  bool is_stop(TokenId id) const;
+  std::int64_t drawn() const noexcept { return static_cast<std::int64_t>(drawn_before_ + ids_.size()); }
+  TokenId draw(std::span<const float> logits) const;
+  std::string text_of(TokenId id);
+
+  const tokenizer::Tokenizer* tokenizer_;
+  sampling::SamplingParams sampling_, early_sampling_;  // the second without stop ids, for the first min_tokens
+  std::int64_t max_tokens_, min_tokens_, logprobs_;
+  std::size_t drawn_before_;
+  bool resumable_;
+  std::vector<TokenId> stop_ids_;
+  std::vector<std::string> stop_strings_;
+  tokenizer::StreamingDetokenizer detokenizer_;
+  text::StopMatcher matcher_;
+  std::vector<TokenId> history_;  // before the request, prompt, generated
+  std::vector<TokenId> ids_;
+  std::optional<FinishReason> finish_reason_;
+};
+
+}  // namespace xlstm::generation

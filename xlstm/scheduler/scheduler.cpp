@@ -1,0 +1,437 @@
+#include "xlstm/scheduler/scheduler.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "xlstm/base/error.h"
+#include "xlstm/base/log.h"
+#include "xlstm/scheduler/job.h"
+
+namespace xlstm::scheduler {
+namespace {
+
+double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+void require_positive(std::size_t value, const char* what) {
+  if (value == 0) fail(ErrorCode::invalid_argument, "scheduler", "expected ", what, " >= 1 but got 0");
+}
+
+}  // namespace
+
+void Scheduler::check(const Submission& submission) const {
+  generation::validate(submission.request, backend_.model());
+  if (submission.request.resumable) {
+    fail(ErrorCode::invalid_argument, "submit", "expected a request that is not resumable");
+  }
+  if (submission.request.prompt.empty() && !submission.start) {
+    fail(ErrorCode::invalid_argument, "submit", "expected a prompt or a state to start from but got neither");
+  }
+  require_positive(submission.num_samples, "num_samples");
+  if (submission.num_samples > options_.max_rows) {
+    fail(ErrorCode::invalid_argument, "submit", "expected at most ", options_.max_rows, " samples but got ",
+         submission.num_samples);
+  }
+  const std::size_t states = pool_.max_bytes() / pool_.state_bytes();
+  if (submission.num_samples > states) {
+    fail(ErrorCode::overloaded, "submit", "expected at most ", states,
+         " samples, as memory has room for so many states, ", "but got ", submission.num_samples);
+  }
+  for (const std::size_t length : submission.snapshots_at) {
+    if (length > 0 && length <= submission.request.prompt.size()) continue;
+    fail(ErrorCode::invalid_argument, "submit", "expected snapshots at 1 to ", submission.request.prompt.size(),
+         " tokens of the prompt but got ", length);
+  }
+}
+
+Scheduler::Scheduler(backend::Backend& backend, const tokenizer::Tokenizer& tokenizer, const Options& options)
+    : backend_(backend),
+      tokenizer_(tokenizer),
+      options_(options),
+      cache_(options.max_cache_bytes, backend.model().state_spec.nbytes(backend.state_dtype())),
+      pool_(backend, options.max_state_bytes, [this] { return cache_.evict_one(); }),
+      logits_(options.max_rows * static_cast<std::size_t>(backend.model().config.vocab_size)) {
+  require_positive(options.max_rows, "max_rows");
+  require_positive(options.prefill_step_size, "prefill_step_size");
+  require_positive(options.time_slice, "time_slice");
+}
+
+Scheduler::~Scheduler() = default;
+
+RequestId Scheduler::submit(Submission submission) {
+  check(submission);
+  const auto waiting = std::count_if(jobs_.begin(), jobs_.end(), [](const auto& job) { return !job->admitted; });
+  if (static_cast<std::size_t>(waiting) >= options_.max_waiting) {
+    ++stats_.refused;
+    fail(ErrorCode::overloaded, "submit", "expected at most ", options_.max_waiting, " waiting requests but there are ",
+         waiting);
+  }
+  add(last_id_ + 1, std::move(submission));
+  return last_id_;
+}
+
+void Scheduler::add(RequestId id, Submission submission) {
+  auto job = std::make_unique<Job>();
+  job->id = last_id_ = id;
+  job->submission = std::move(submission);
+  if (job->submission.start) job->ids = job->submission.start->ids;
+  job->start_tokens = job->ids.size();
+  const auto& prompt = job->submission.request.prompt;
+  job->ids.insert(job->ids.end(), prompt.begin(), prompt.end());
+  job->outcome.prompt_tokens = prompt.size();
+  job->boundaries = boundaries(*job);
+  jobs_.push_back(std::move(job));
+  ++stats_.submitted;
+}
+
+bool Scheduler::cancel(RequestId id) {
+  for (const auto& job : jobs_) {
+    if (job->id != id || job->cancelled) continue;
+    job->cancelled = true;
+    return true;
+  }
+  return false;
+}
+
+bool Scheduler::step() {
+  const bool reaped = reap();
+  admit();
+  const auto [sequences, plan] = plan_next();
+  for (const Piece& piece : plan.prefill) {
+    Job& job = *sequences[piece.index].job;
+    guard(job, [&] { prefill(job, piece.tokens); });
+  }
+  decode(sequences, plan.decode);
+  if (plan.decode.empty()) stats_.rows = 0;
+  const bool worked = !plan.prefill.empty() || !plan.decode.empty();
+  if (worked) ++stats_.steps;
+  return reap() || worked || reaped;
+}
+
+/// What `action` throws becomes the fault of the job.
+void Scheduler::guard(Job& job, const std::function<void()>& action) {
+  if (job.fault) return;
+  try {
+    action();
+  } catch (...) {
+    job.fault = std::current_exception();
+  }
+}
+
+/// Ends whatever has nothing left to do.
+bool Scheduler::reap() {
+  const auto over = [](const Job& job) {
+    if (job.fault || job.cancelled) return true;
+    return !job.tracks.empty() &&
+           std::all_of(job.tracks.begin(), job.tracks.end(), [](const auto& track) { return track->sequence.ended(); });
+  };
+  std::vector<std::unique_ptr<Job>> ended;
+  for (auto& job : jobs_) {
+    if (over(*job)) ended.push_back(std::move(job));
+  }
+  std::erase(jobs_, nullptr);
+  for (auto& job : ended) finish(*job);  // a listener may submit the next one
+  return !ended.empty();
+}
+
+void Scheduler::finish(Job& job) {
+  for (const auto& track : job.tracks) {
+    if (!track->sequence.ended()) track->result.text += track->sequence.end(generation::FinishReason::cancelled);
+    track->result.finish_reason = track->sequence.finish_reason();
+    job.outcome.samples.push_back({std::move(track->result), std::move(track->state)});
+  }
+  job.outcome.error = job.fault;
+  stats_.request_seconds.observe(seconds_since(job.submitted));
+  ++(job.fault ? stats_.failed : job.cancelled ? stats_.cancelled : stats_.completed);
+  if (!job.submission.listener.on_end) return;
+  try {
+    job.submission.listener.on_end(std::move(job.outcome));
+  } catch (const std::exception& error) {
+    log(LogLevel::warning, "request " + std::to_string(job.id) + ": its listener failed at the end: " + error.what());
+  }
+}
+
+void Scheduler::fail_all(std::exception_ptr error) {
+  for (const auto& job : jobs_) {
+    if (!job->fault) job->fault = error;
+  }
+  reap();
+}
+
+void Scheduler::cancel_all() {
+  for (const auto& job : jobs_) job->cancelled = true;
+  reap();
+}
+
+/// Gives states, or the right to them, to those who wait.
+void Scheduler::admit() {
+  std::vector<WaitingView> waiting;
+  std::vector<Job*> jobs;
+  std::size_t promised = 0;
+  double least_service = 0;
+  bool first = true;
+  for (const auto& job : jobs_) {
+    if (job->admitted) {
+      promised += job->submission.num_samples;
+      if (!job->prefilling()) continue;
+      least_service = first ? job->service : std::min(least_service, job->service);
+      first = false;
+    } else {
+      waiting.push_back({job->submission.priority, job->id, job->submission.num_samples});
+      jobs.push_back(job.get());
+    }
+  }
+  const std::size_t room = pool_.max_bytes() / pool_.state_bytes();
+  for (const std::size_t i : plan_admission(waiting, room - std::min(room, promised))) {
+    Job& job = *jobs[i];
+    job.admitted = true;
+    job.service = least_service;
+    job.started = Clock::now();
+    job.outcome.queue_seconds = std::chrono::duration<double>(job.started - job.submitted).count();
+    stats_.queue_seconds.observe(job.outcome.queue_seconds);
+    guard(job, [&] { start(job); });
+  }
+}
+
+/// From the given start, the longest known beginning of the prompt, or nothing.
+void Scheduler::start(Job& job) {
+  if (job.submission.start) {
+    ++stats_.state_forks;
+    job.state = job.submission.start->snapshot.state;
+    job.path = job.submission.start->snapshot.path;
+    job.position = job.start_tokens;
+    if (job.prompt_left() == 0) begin_decode(job, job.submission.request.logits);
+    return;
+  }
+  if (!caches(job)) return;
+  ++stats_.cache_queries;
+  PrefixCache::Hit hit = cache_.find(job.ids, job.submission.exact_reuse);
+  if (hit.tokens == 0) return;
+  ++stats_.cache_hits;
+  stats_.cached_tokens += hit.tokens;
+  job.state = std::move(hit.snapshot.state);
+  job.path = hit.snapshot.path;
+  job.position = job.outcome.cached_tokens = hit.tokens;
+  if (job.prompt_left() == 0) begin_decode(job, hit.snapshot.logits);
+}
+
+bool Scheduler::caches(const Job& job) const { return job.submission.use_cache && !job.submission.start; }
+
+Scheduler::NextStep Scheduler::plan_next() const {
+  NextStep next;
+  std::vector<SequenceView> views;
+  for (const auto& job : jobs_) {
+    if (!job->admitted || job->fault) continue;
+    const std::int64_t priority = job->submission.priority;
+    if (job->prefilling()) {
+      next.sequences.push_back({job.get(), nullptr});
+      views.push_back({priority, job->id, job->service, job->position, piece_limit(*job)});
+    }
+    for (const auto& track : job->tracks) {
+      if (track->sequence.ended()) continue;
+      next.sequences.push_back({job.get(), track.get()});
+      views.push_back({priority, job->id, track->service, 0, 0, track->has_row, track->slice_left});
+    }
+  }
+  next.plan = plan_step(views, {options_.max_rows, options_.prefill_step_size, segment()});
+  return next;
+}
+
+/// Where snapshots are asked for. A prompt that is cut elsewhere than at multiples of the segment has other bits: with
+/// exact_reuse they stand at the last such multiple.
+std::vector<std::size_t> Scheduler::boundaries(const Job& job) const {
+  std::vector<std::size_t> positions;
+  for (const std::size_t length : job.submission.snapshots_at) {
+    const std::size_t at = job.start_tokens + length;
+    positions.push_back(job.submission.exact_reuse ? at / segment() * segment() : at);
+  }
+  std::sort(positions.begin(), positions.end());
+  positions.erase(std::unique(positions.begin(), positions.end()), positions.end());
+  return positions;
+}
+
+/// Tokens of the prompt up to the next boundary, or to its end.
+std::size_t Scheduler::piece_limit(const Job& job) const {
+  const auto next = std::upper_bound(job.boundaries.begin(), job.boundaries.end(), job.position);
+  return next == job.boundaries.end() ? job.prompt_left() : *next - job.position;
+}
+
+void Scheduler::prefill(Job& job, std::size_t tokens) {
+  if (!job.state) job.state = pool_.make();
+  const bool last = tokens == job.prompt_left();
+  const std::span<float> logits(logits_.data(), last ? vocab_size() : 0);
+  backend::State& state = pool_.writable(job.state);
+  std::span<const TokenId> piece = std::span(job.ids).subspan(job.position, tokens);
+  // The backend cuts from where a piece begins. Off the grid that is up to its next multiple, however much else is to
+  // be read in this step: load must not change where a prompt is cut.
+  const std::size_t lead = (segment() - job.position % segment()) % segment();
+  if (lead > 0 && lead < piece.size()) {
+    const backend::PrefillRow row{piece.first(lead), &state, backend::Logits::none, {}};
+    backend_.prefill(std::span(&row, 1));
+    piece = piece.subspan(lead);
+  }
+  const backend::PrefillRow row{piece, &state, last ? backend::Logits::last : backend::Logits::none, logits};
+  backend_.prefill(std::span(&row, 1));
+  job.position += tokens;
+  if (job.path != Path::aligned) {
+    job.path = Path::other;
+  } else if (job.position % segment() != 0) {
+    job.path = last ? Path::prompt_end : Path::other;
+  }
+  job.service += static_cast<double>(tokens);
+  stats_.prefill_tokens += tokens;
+  if (job.submission.listener.on_prefill) {
+    job.submission.listener.on_prefill(job.position - job.start_tokens, job.outcome.prompt_tokens);
+  }
+  if (last) {
+    begin_decode(job, logits);
+  } else if (caches(job)) {
+    keep_piece(job);
+  }
+}
+
+/// A snapshot of a prompt that is not yet read to its end: where one is asked for, or a rung of the ladder.
+void Scheduler::keep_piece(Job& job) {
+  const auto beginning = [&](std::size_t length) { return std::span(job.ids).first(length); };
+  cache_.insert(beginning(job.position), {job.state, {}, job.path});
+  if (std::binary_search(job.boundaries.begin(), job.boundaries.end(), job.position)) return;
+  for (const std::size_t gap : ladder_gaps(job.ladder, job.position, options_.prefill_step_size)) {
+    cache_.erase(beginning(gap));
+    std::erase(job.ladder, gap);
+  }
+  job.ladder.push_back(job.position);
+}
+
+/// The prompt is read: all samples draw their first token from `logits`.
+void Scheduler::begin_decode(Job& job, std::span<const float> logits) {
+  if (caches(job)) {
+    cache_.insert(job.ids, {job.state, std::vector<float>(logits.begin(), logits.end()), job.path});
+  }
+  double least_service = 0;
+  bool first = true;
+  for (const auto& other : jobs_) {
+    for (const auto& track : other->tracks) {
+      if (track->sequence.ended()) continue;
+      least_service = first ? track->service : std::min(least_service, track->service);
+      first = false;
+    }
+  }
+  generation::Request request = job.submission.request;
+  for (std::size_t i = 0; i < job.submission.num_samples; ++i) {
+    request.sampling.seed = job.submission.request.sampling.seed + i;
+    auto track = std::make_unique<Track>(i, tokenizer_, request);
+    track->state = job.state;
+    if (i > 0) ++stats_.state_forks;
+    track->service = least_service;
+    generation::Timings& timings = track->result.timings;
+    timings.prompt_tokens = job.outcome.prompt_tokens - job.outcome.cached_tokens;
+    timings.prefill_seconds = seconds_since(job.started);
+    track->result.state_tokens = job.outcome.prompt_tokens;
+    job.tracks.push_back(std::move(track));
+  }
+  job.state = {};
+  for (const auto& track : job.tracks) {
+    if (!track->sequence.ended()) take(job, *track, logits);
+  }
+}
+
+/// Draws the next token of a track from its logits.
+void Scheduler::take(Job& job, Track& track, std::span<const float> logits) {
+  generation::Token token = track.sequence.next(logits);
+  generation::Result& result = track.result;
+  track.pending = token.id;
+  result.ids.push_back(token.id);
+  result.text += token.text;
+  if (token.logprobs) result.logprobs.push_back(*token.logprobs);
+  result.timings.generated_tokens = result.ids.size();
+  note_time(job, track);
+  if (job.submission.listener.on_token) job.submission.listener.on_token(track.number, token);
+  if (track.sequence.ended() && caches(job)) keep_turn(job, track);
+}
+
+void Scheduler::note_time(const Job& job, Track& track) {
+  const Clock::time_point now = Clock::now();
+  const auto seconds = [now](Clock::time_point from) { return std::chrono::duration<double>(now - from).count(); };
+  generation::Timings& timings = track.result.timings;
+  if (track.result.ids.size() == 1) {
+    track.first_token = now;
+    timings.time_to_first_token_seconds = seconds(job.submitted);
+    stats_.first_token_seconds.observe(timings.time_to_first_token_seconds);
+  } else {
+    timings.decode_seconds = seconds(track.first_token);
+    stats_.inter_token_seconds.observe(seconds(track.last_token));
+  }
+  track.last_token = now;
+  ++stats_.generated_tokens;
+}
+
+/// The end of a turn: the next one begins with all of this, and the state is there already.
+void Scheduler::keep_turn(const Job& job, const Track& track) {
+  std::vector<TokenId> ids = job.ids;
+  const auto& generated = track.result.ids;
+  if (generated.size() < 2) return;  // the end of the prompt is kept already
+  ids.insert(ids.end(), generated.begin(), generated.end() - 1);
+  cache_.insert(ids, {track.state, {}, Path::other});
+}
+
+/// Notes who has a row in this step; one who had it and goes on without it is preempted.
+void Scheduler::give_rows(const std::vector<SequenceRef>& sequences, std::span<const std::size_t> chosen) {
+  for (std::size_t i = 0; i < sequences.size(); ++i) {
+    Track* track = sequences[i].track;
+    if (track == nullptr) continue;
+    const bool has_row = std::binary_search(chosen.begin(), chosen.end(), i);
+    if (track->has_row && !has_row) ++stats_.preemptions;
+    if (has_row && (!track->has_row || track->slice_left == 0)) track->slice_left = options_.time_slice;
+    track->has_row = has_row;
+    if (!has_row) continue;
+    --track->slice_left;
+    track->service += 1;
+  }
+}
+
+void Scheduler::decode(const std::vector<SequenceRef>& sequences, std::span<const std::size_t> chosen) {
+  give_rows(sequences, chosen);
+  std::vector<SequenceRef> refs;
+  std::vector<backend::DecodeRow> rows;
+  for (const std::size_t index : chosen) {
+    const SequenceRef& ref = sequences[index];
+    guard(*ref.job, [&] {
+      Track& track = *ref.track;
+      const std::span<float> logits(logits_.data() + rows.size() * vocab_size(), vocab_size());
+      rows.push_back({track.pending.value(), &pool_.writable(track.state), logits});
+      refs.push_back(ref);
+    });
+  }
+  if (rows.empty()) return;
+  try {
+    backend_.decode(rows);
+  } catch (...) {  // of no single row, and their states are lost
+    for (const SequenceRef& ref : refs) ref.job->fault = std::current_exception();
+    return;
+  }
+  stats_.decode_tokens += rows.size();
+  stats_.rows = rows.size();
+  for (std::size_t i = 0; i < refs.size(); ++i) {
+    ++refs[i].track->result.state_tokens;
+    guard(*refs[i].job, [&] { take(*refs[i].job, *refs[i].track, rows[i].logits); });
+  }
+}
+
+std::size_t Scheduler::segment() const noexcept { return std::max<std::size_t>(backend_.prefill_segment(), 1); }
+
+std::size_t Scheduler::vocab_size() const noexcept {
+  return static_cast<std::size_t>(backend_.model().config.vocab_size);
+}
+
+Stats Scheduler::stats() const {
+  Stats stats = stats_;
+  for (const auto& job : jobs_) ++(job->admitted ? stats.running : stats.waiting);
+  stats.cache_evictions = cache_.evictions();
+  stats.cached_snapshots = cache_.size();
+  stats.cache_bytes = cache_.bytes();
+  stats.state_bytes = pool_.used_bytes();
+  stats.max_state_bytes = pool_.max_bytes();
+  stats.state_copies = pool_.copies();
+  return stats;
+}
+
+}  // namespace xlstm::scheduler

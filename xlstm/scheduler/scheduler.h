@@ -1,0 +1,108 @@
+// Many requests on one backend: they join and leave between steps, decode together, and read their prompts in pieces
+// between the steps of the others.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "xlstm/backend/backend.h"
+#include "xlstm/scheduler/plan.h"
+#include "xlstm/scheduler/prefix_cache.h"
+#include "xlstm/scheduler/state_pool.h"
+#include "xlstm/scheduler/stats.h"
+#include "xlstm/scheduler/submission.h"
+#include "xlstm/tokenizer/tokenizer.h"
+
+namespace xlstm::scheduler {
+
+struct Job;
+struct Track;
+
+struct Options {
+  std::size_t max_rows = 32;            // sequences of a decode pass
+  std::size_t prefill_step_size = 512;  // tokens of prompts between two decode passes, about
+  std::size_t time_slice = 32;          // tokens that a sequence decodes before another may take its row
+  std::size_t max_waiting = 1024;       // requests without a state; one more is refused
+  std::size_t max_state_bytes = 0;      // of all states, cached ones included: at least one
+  std::size_t max_cache_bytes = 0;      // of the prefix cache (states, logits, ids); 0: none
+};
+
+/// Thread safety: one thread, the backend's. Determinism: what a request draws depends on the request, the model, its
+/// start and what the prefix cache gave it alone (with exact_reuse or without cache: not on that either), not on
+/// others.
+class Scheduler {
+ public:
+  /// Errors: overloaded (max_state_bytes below one state), invalid_argument (a zero where one is needed).
+  Scheduler(backend::Backend& backend, const tokenizer::Tokenizer& tokenizer, const Options& options);
+  ~Scheduler();
+
+  /// check(), then add(). Errors: those of check(); overloaded (max_waiting).
+  RequestId submit(Submission submission);
+  /// From any thread. Errors: those of generation::validate; invalid_argument (no sample, more than max_rows of them, a
+  /// boundary beyond the prompt, neither prompt nor start, a resumable request); overloaded (more samples than there is
+  /// room for states).
+  void check(const Submission& submission) const;
+  /// REQUIRES: check() did not throw; `id` is larger than any before.
+  void add(RequestId id, Submission submission);
+  /// Ends a request before the next step does anything for it. False: it is not there (any more).
+  bool cancel(RequestId id);
+  /// Prefills and decodes once. False: there was nothing to do.
+  bool step();
+  /// Ends every request, with `error` or as cancelled.
+  void fail_all(std::exception_ptr error);
+  void cancel_all();
+
+  bool idle() const noexcept { return jobs_.empty(); }
+  const Options& options() const noexcept { return options_; }
+  Stats stats() const;
+  PrefixCache& cache() noexcept { return cache_; }
+  StatePool& pool() noexcept { return pool_; }
+
+ private:
+  /// A prompt that is read (no track), or a sample that decodes.
+  struct SequenceRef {
+    Job* job = nullptr;
+    Track* track = nullptr;
+  };
+  struct NextStep {
+    std::vector<SequenceRef> sequences;  // what the plan's indices stand for
+    StepPlan plan;
+  };
+
+  bool reap();
+  void finish(Job& job);
+  void admit();
+  void start(Job& job);
+  NextStep plan_next() const;
+  std::size_t piece_limit(const Job& job) const;
+  std::vector<std::size_t> boundaries(const Job& job) const;
+  void prefill(Job& job, std::size_t tokens);
+  void keep_piece(Job& job);
+  void begin_decode(Job& job, std::span<const float> logits);
+  void give_rows(const std::vector<SequenceRef>& sequences, std::span<const std::size_t> chosen);
+  void decode(const std::vector<SequenceRef>& sequences, std::span<const std::size_t> chosen);
+  void take(Job& job, Track& track, std::span<const float> logits);
+  void note_time(const Job& job, Track& track);
+  void keep_turn(const Job& job, const Track& track);
+  bool caches(const Job& job) const;
+  void guard(Job& job, const std::function<void()>& action);
+  std::size_t segment() const noexcept;
+  std::size_t vocab_size() const noexcept;
+
+  backend::Backend& backend_;
+  const tokenizer::Tokenizer& tokenizer_;
+  Options options_;
+  PrefixCache cache_;
+  StatePool pool_;
+  std::vector<std::unique_ptr<Job>> jobs_;  // in the order of arrival
+  std::vector<float> logits_;               // [max_rows, V]
+  RequestId last_id_ = 0;
+  Stats stats_;
+};
+
+}  // namespace xlstm::scheduler
