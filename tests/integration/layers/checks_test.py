@@ -91,6 +91,13 @@ class SourcesTest(ChecksTest):
         self.assert_refused("check_sources.py", "a.cpp:2: a character that is not ASCII", "b.cpp:1: a blank",
                             "found 801", "d.cpp:1: expected exactly one newline", "e.cpp:1: a tab")
 
+    def test_a_link_leads_somewhere(self):
+        self.write("docs/there.md", "[up](../README.md), [outside](https://example.org/x.md), [here](#head)\n")
+        self.write("README.md", "[page](docs/there.md#part)\n[page](docs/gone.md) and `docs/lost.md`\n")
+        self.assert_refused("check_sources.py", "README.md:2: a link to docs/gone.md", "README.md:2: a link to docs/lost.md")
+        self.write("README.md", "[page](docs/there.md#part), `docs/there.md`\n")
+        self.assert_accepted("check_sources.py")
+
 
 if __name__ == "__main__":
     unittest.main()
