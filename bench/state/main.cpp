@@ -1,4 +1,4 @@
-// What it takes to keep a state in a file and to come back to it: docs/state_file.md.
+// What it takes to fork a state, and to keep it in a file and come back to it: docs/state_file.md.
 //
 //   state_bench MODEL TEXT [TOKENS [STATE_DTYPE]]
 //
@@ -67,6 +67,28 @@ Times measure(F&& f) {
   return {xlstm::engine::median(seconds), xlstm::engine::smallest(seconds)};
 }
 
+/// A fork, and what the first token after it costs more than the next one: the copy.
+void run_fork(Engine& engine, const Session& session) {
+  constexpr int kForks = 1000;
+  std::vector<Session> forks;
+  forks.reserve(5 * kForks);
+  const Times fork = measure([&] {
+    for (int i = 0; i < kForks; ++i) forks.push_back(session.fork());
+  });
+  forks.clear();
+  std::vector<double> copies;
+  for (int i = 0; i < 5; ++i) {
+    Session written = session.fork();
+    const Times step = measure([&] { engine.step(written, 1); });
+    const auto start = std::chrono::steady_clock::now();
+    Session again = session.fork();
+    engine.step(again, 1);
+    copies.push_back(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count() - step.best);
+  }
+  std::printf("a fork takes %.3f us, the copy when it is written %.2f ms\n", 1e6 * fork.median / kForks,
+              1e3 * xlstm::engine::median(copies));
+}
+
 void run(const std::string& model, const char* text, std::size_t count, const std::string& state_dtype) {
   const std::unique_ptr<Engine> engine = load(model, state_dtype);
   Session session = engine->new_session();
@@ -74,6 +96,7 @@ void run(const std::string& model, const char* text, std::size_t count, const st
   engine->model_hash();
   std::printf("%s: a state of %.1f MiB (%s) after %zu tokens\n", engine->source().c_str(),
               static_cast<double>(engine->state_nbytes()) / (1 << 20), state_dtype.c_str(), session.ids().size());
+  run_fork(*engine, session);
   std::printf("%-10s %12s %18s %18s\n", "", "MiB", "save, s (best)", "restore, s (best)");
   const std::filesystem::path file = "state_bench.xst";
   for (const int level : {0, 1, 2, 3, 6, 9, 12}) {

@@ -50,15 +50,25 @@ void note_unusual_vocabulary(const model::Model& model, const tokenizer::Tokeniz
 
 }  // namespace
 
+backend::State& Session::state() {
+  if (state_.use_count() > 1) state_ = state_->clone();
+  return *state_;
+}
+
+Session::Past& Session::writable_past() {
+  if (past_.use_count() > 1) past_ = std::make_shared<Past>(*past_);
+  return *past_;
+}
+
 void Session::resume(generation::Request& request) const {
-  if (past_.logits.empty()) {
+  if (past_->logits.empty()) {
     fail(ErrorCode::invalid_argument, "state",
          "expected a state with the logits of its last token but got one without; ", "give it a prompt to read");
   }
-  request.logits = past_.logits;
-  if (!past_.sampler) return;
-  request.sampling.seed = past_.sampler->seed;
-  request.drawn = static_cast<std::size_t>(past_.sampler->drawn);
+  request.logits = past_->logits;
+  if (!past_->sampler) return;
+  request.sampling.seed = past_->sampler->seed;
+  request.drawn = static_cast<std::size_t>(past_->sampler->drawn);
 }
 
 std::unique_ptr<Engine> Engine::load(const LoadOptions& options) {
@@ -137,7 +147,7 @@ std::vector<float> Engine::new_logits(std::size_t positions) const {
 
 std::vector<float> Engine::prefill(Session& session, std::span<const TokenId> tokens) {
   std::vector<float> logits = new_logits(1);
-  const backend::PrefillRow row{tokens, session.state_.get(), backend::Logits::last, logits};
+  const backend::PrefillRow row{tokens, &session.state(), backend::Logits::last, logits};
   backend_->prefill(std::span(&row, 1));
   record_prefill(session, tokens, logits);
   return logits;
@@ -145,25 +155,26 @@ std::vector<float> Engine::prefill(Session& session, std::span<const TokenId> to
 
 std::vector<float> Engine::step(Session& session, TokenId token) {
   std::vector<float> logits = new_logits(1);
-  const backend::DecodeRow row{token, session.state_.get(), logits};
+  const backend::DecodeRow row{token, &session.state(), logits};
   backend_->decode(std::span(&row, 1));
-  session.past_.ids.push_back(token);
-  session.past_.logits = logits;
-  session.past_.sampler.reset();
-  session.past_.aligned = false;
+  Session::Past& past = session.writable_past();
+  past.ids.push_back(token);
+  past.logits = logits;
+  past.sampler.reset();
+  past.aligned = false;
   return logits;
 }
 
 std::vector<float> Engine::all_logits(Session& session, std::span<const TokenId> tokens) {
   std::vector<float> logits = new_logits(tokens.size());
-  const backend::PrefillRow row{tokens, session.state_.get(), backend::Logits::all, logits};
+  const backend::PrefillRow row{tokens, &session.state(), backend::Logits::all, logits};
   backend_->prefill(std::span(&row, 1));
   record_prefill(session, tokens, std::span(logits).last(logits.size() / tokens.size()));
   return logits;
 }
 
 void Engine::record_prefill(Session& session, std::span<const TokenId> tokens, std::span<const float> logits) const {
-  Session::Past& past = session.past_;
+  Session::Past& past = session.writable_past();
   past.aligned = past.aligned && past.ids.size() % backend_->prefill_segment() == 0;
   past.ids.insert(past.ids.end(), tokens.begin(), tokens.end());
   past.logits.assign(logits.begin(), logits.end());
@@ -172,7 +183,7 @@ void Engine::record_prefill(Session& session, std::span<const TokenId> tokens, s
 
 generation::Result Engine::generate(Session& session, generation::Request request,
                                     const generation::Callbacks& callbacks) {
-  Session::Past& past = session.past_;
+  Session::Past& past = session.writable_past();
   if (request.history.empty()) request.history = past.ids;
   generation::Result result;
   const auto record = [&] {
@@ -185,7 +196,7 @@ generation::Result Engine::generate(Session& session, generation::Request reques
     past.ids.insert(past.ids.end(), generated, generated + std::ptrdiff_t(result.state_tokens - from_prompt));
   };
   try {
-    generation::generate(*backend_, *session.state_, *tokenizer_, request, callbacks, result);
+    generation::generate(*backend_, session.state(), *tokenizer_, request, callbacks, result);
   } catch (...) {
     record();
     throw;
@@ -217,7 +228,7 @@ std::string Engine::arithmetic() const {
 }
 
 void Engine::save(const Session& session, const std::filesystem::path& path, const state::SaveOptions& options) {
-  const Session::Past& past = session.past_;
+  const Session::Past& past = session.past();
   state::StateFile file{model_hash(),
                         tokenizer_->fingerprint(),
                         past.ids,
@@ -235,9 +246,9 @@ Session Engine::restore(const std::filesystem::path& path) {
   state::StateFile file =
       state::load_state(path, {model_->state_spec, model_hash(), tokenizer_->fingerprint(), model_->config.vocab_size});
   Session session = new_session();
-  session.state_->from_host(file.slot);
+  session.state().from_host(file.slot);
   const bool same_bits = file.state_dtype == backend_->state_dtype() && file.arithmetic == arithmetic();
-  session.past_ = {std::move(file.ids), std::move(file.logits), file.sampler, file.aligned && same_bits};
+  session.writable_past() = {std::move(file.ids), std::move(file.logits), file.sampler, file.aligned && same_bits};
   return session;
 }
 

@@ -36,7 +36,7 @@ struct LoadOptions {
 };
 
 /// A conversation's state, the ids it has read, and what it takes to go on from there. A value: fork() is the only
-/// copy. It must not outlive its engine.
+/// copy, and O(1): whoever reads a token first takes a copy of the state for himself. It must not outlive its engine.
 class Session {
  public:
   /// All but the state.
@@ -47,29 +47,37 @@ class Session {
     bool aligned = true;
   };
   /// A fresh one, or one that goes on from `past`.
-  explicit Session(std::unique_ptr<backend::State> state) : state_(std::move(state)) {}
-  Session(std::unique_ptr<backend::State> state, Past past) : state_(std::move(state)), past_(std::move(past)) {}
-  Session fork() const { return Session(state_->clone(), past_); }
-  backend::State& state() noexcept { return *state_; }
+  explicit Session(std::unique_ptr<backend::State> state) : Session(std::move(state), Past()) {}
+  Session(std::unique_ptr<backend::State> state, Past past)
+      : state_(std::move(state)), past_(std::make_shared<Past>(std::move(past))) {}
+  Session(Session&&) = default;
+  Session& operator=(Session&&) = default;
+  Session fork() const { return *this; }
+  /// For writing.
+  backend::State& state();
   const backend::State& state() const noexcept { return *state_; }
-  const Past& past() const noexcept { return past_; }
+  const Past& past() const noexcept { return *past_; }
   /// Ids consumed by the state.
-  const std::vector<TokenId>& ids() const noexcept { return past_.ids; }
+  const std::vector<TokenId>& ids() const noexcept { return past_->ids; }
   /// [V] after the last id. Empty when nothing was read, or when generate() was cancelled in its prompt or threw.
-  const std::vector<float>& logits() const noexcept { return past_.logits; }
+  const std::vector<float>& logits() const noexcept { return past_->logits; }
   /// Where the request stands that read the last id: after a generate() whose ids were all read (Request::resumable).
-  const std::optional<state::SamplerState>& sampler() const noexcept { return past_.sampler; }
+  const std::optional<state::SamplerState>& sampler() const noexcept { return past_->sampler; }
   /// Whether state and logits have the bits that one prefill of all ids from a fresh state gives: so far every prefill
   /// began at a multiple of Backend::prefill_segment(), and nothing was decoded.
-  bool aligned() const noexcept { return past_.aligned; }
+  bool aligned() const noexcept { return past_->aligned; }
   /// Makes a request without a prompt go on from here: with the last logits, and with the seed and the draws of the
   /// session's own request, if it stands at the end of one. Errors: invalid_argument when there are no logits.
   void resume(generation::Request& request) const;
 
  private:
   friend class Engine;
-  std::unique_ptr<backend::State> state_;
-  Past past_;
+  Session(const Session&) = default;
+  Past& writable_past();
+
+  // Shared with forks until one is written.
+  std::shared_ptr<backend::State> state_;
+  std::shared_ptr<Past> past_;
 };
 
 struct StateTensorValue {

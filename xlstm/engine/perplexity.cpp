@@ -17,7 +17,7 @@ Perplexity Engine::perplexity(std::span<const TokenId> tokens, const generation:
     fail(ErrorCode::invalid_argument, "perplexity", "expected at least 2 tokens but got ", tokens.size());
   }
   Session session = new_session();
-  const backend::PrefillRow whole{tokens, session.state_.get(), backend::Logits::none, {}};
+  const backend::PrefillRow whole{tokens, &session.state(), backend::Logits::none, {}};
   backend::check_rows(*model_, std::span(&whole, 1));
 
   const auto vocab = static_cast<std::size_t>(model_->config.vocab_size);
@@ -27,7 +27,7 @@ Perplexity Engine::perplexity(std::span<const TokenId> tokens, const generation:
   for (std::size_t begin = 0; begin < tokens.size(); begin += segment) {
     if (callbacks.cancel != nullptr && *callbacks.cancel) fail(ErrorCode::cancelled, "perplexity", "cancelled");
     const std::size_t count = std::min(segment, tokens.size() - begin);
-    const backend::PrefillRow row{tokens.subspan(begin, count), session.state_.get(), backend::Logits::all,
+    const backend::PrefillRow row{tokens.subspan(begin, count), &session.state(), backend::Logits::all,
                                   std::span(logits).first(count * vocab)};
     backend_->prefill(std::span(&row, 1));
     for (std::size_t t = 0; t < count && begin + t + 1 < tokens.size(); ++t) {

@@ -16,6 +16,24 @@ void require_positive(std::size_t value, const char* what) {
   if (value == 0) fail(ErrorCode::invalid_argument, "scheduler", "expected ", what, " >= 1 but got 0");
 }
 
+/// One line a request, as key=value: what an operator looks for by its id.
+void log_end(const Job& job) {
+  std::size_t generated = 0;
+  for (const Sample& sample : job.outcome.samples) generated += sample.result.ids.size();
+  const auto first = job.outcome.samples.empty()
+                         ? std::string("none")
+                         : std::to_string(job.outcome.samples[0].result.timings.time_to_first_token_seconds);
+  log(LogLevel::info, "request=" + std::to_string(job.id) + " end=" +
+                          (job.fault       ? "failed"
+                           : job.cancelled ? "cancelled"
+                                           : "completed") +
+                          " samples=" + std::to_string(job.submission.num_samples) +
+                          " prompt_tokens=" + std::to_string(job.outcome.prompt_tokens) + " cached_tokens=" +
+                          std::to_string(job.outcome.cached_tokens) + " generated_tokens=" + std::to_string(generated) +
+                          " queue_seconds=" + std::to_string(job.outcome.queue_seconds) +
+                          " first_token_seconds=" + first + " seconds=" + std::to_string(seconds_since(job.submitted)));
+}
+
 }  // namespace
 
 void Scheduler::check(const Submission& submission) const {
@@ -142,6 +160,7 @@ void Scheduler::finish(Job& job) {
   job.outcome.error = job.fault;
   stats_.request_seconds.observe(seconds_since(job.submitted));
   ++(job.fault ? stats_.failed : job.cancelled ? stats_.cancelled : stats_.completed);
+  log_end(job);
   if (!job.submission.listener.on_end) return;
   try {
     job.submission.listener.on_end(std::move(job.outcome));

@@ -217,7 +217,10 @@ TEST_F(EngineTest, AForkGoesItsOwnWay) {
   Session session = engine_->new_session();
   engine_->prefill(session, std::vector<TokenId>{0, 17});
   Session fork = session.fork();
+  const auto state_of = [](const Session& of) { return &of.state(); };
+  EXPECT_EQ(state_of(fork), state_of(session)) << "a fork is a copy before anything was written";
   const std::vector<float> logits = engine_->step(fork, 18);
+  EXPECT_NE(state_of(fork), state_of(session));
   EXPECT_THAT(session.ids(), ElementsAre(0, 17));
   EXPECT_TRUE(parity::same_bits(engine_->step(session, 18), logits));
 }
