@@ -209,8 +209,8 @@ void add_batch(CLI::App& program, Action& action) {
   CLI::App& verb = *program.add_subcommand("batch", "Answer a file of requests, many at once");
   verb.add_option(
           "-i,--input", options->input,
-          "One JSON object a line: \"prompt\" or \"prompt_ids\", and what differs from the flags; - is standard "
-          "input")
+          "One JSON object a line: \"prompt\", \"prompt_ids\" or \"messages\", and what differs from the flags; - is "
+          "standard input")
       ->type_name("FILE.jsonl")
       ->check(not_empty("a name"))
       ->required();
@@ -223,12 +223,17 @@ void add_batch(CLI::App& program, Action& action) {
   add_service_flags(verb, options->service);
   add_generation_flags(verb, options->generation);
   add_model_flags(verb, options->model);
+  add_chat_template_flag(verb, options->model);
   verb.footer(
       "A line without \"seed\" takes --seed plus its number. Keys: id, max_tokens, min_tokens, temperature, top_k, "
       "top_p,\n"
       "min_p, repetition_penalty, frequency_penalty, presence_penalty, penalty_window, seed, stop, logit_bias, "
       "ignore_eos,\n"
-      "n, logprobs, priority. A wrong line is answered with its error and makes the exit code 2.\n"
+      "n, best_of, num_beams, length_penalty, early_stopping, logprobs, prompt_logprobs, echo, priority, tools "
+      "(beside\n"
+      "messages), and one of grammar, regex (texts), json_schema (an object) and json_object (true or false). A wrong "
+      "line\n"
+      "is answered with its error and makes the exit code 2.\n"
       "Examples:\n"
       "  xlstm batch --input prompts.jsonl --output answers.jsonl --max-tokens 64\n"
       "  echo '{\"prompt\": \"Once\", \"n\": 3}' | xlstm batch --input - --output -");

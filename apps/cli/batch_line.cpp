@@ -1,11 +1,14 @@
 #include "apps/cli/batch_line.h"
 
+#include <algorithm>
+#include <array>
 #include <functional>
 #include <map>
 #include <optional>
 #include <utility>
 #include <vector>
 
+#include "apps/cli/messages.h"
 #include "xlstm/base/error.h"
 
 namespace xlstm::cli {
@@ -78,6 +81,21 @@ bool read_bool(const std::string& key, const Json& value) {
   return value.get<bool>();
 }
 
+/// false, true or "never", as in transformers.
+generation::EarlyStopping read_early(const std::string& key, const Json& value) {
+  if (value == "never") return generation::EarlyStopping::never;
+  if (!value.is_boolean()) refuse(key, "true, false or \"never\"", value);
+  return value.get<bool>() ? generation::EarlyStopping::yes : generation::EarlyStopping::no;
+}
+
+/// A beam search draws nothing: what the flags say about drawing is not for it.
+void prepare_for_beams(sampling::SamplingParams& params) {
+  const auto bias = std::move(params.logit_bias);
+  params = {};
+  params.temperature = 0;
+  params.logit_bias = bias;
+}
+
 using Reader = std::function<void(const std::string& key, const Json& value, BatchLine& line)>;
 
 template <class Integer>
@@ -100,7 +118,7 @@ Reader sampling_integer(Integer sampling::SamplingParams::*member) {
   };
 }
 
-/// Every key but the prompt's.
+/// Every key but those below.
 const std::map<std::string, Reader>& readers() {
   using Request = generation::Request;
   using Params = sampling::SamplingParams;
@@ -128,29 +146,92 @@ const std::map<std::string, Reader>& readers() {
        }},
       {"n", [](const auto& key, const Json& value,
                BatchLine& line) { read_integer(key, value, line.submission.num_samples); }},
+      {"best_of",
+       [](const auto& key, const Json& value, BatchLine& line) { read_integer(key, value, line.submission.best_of); }},
+      {"num_beams", [](const auto& key, const Json& value,
+                       BatchLine& line) { read_integer(key, value, line.submission.beams.num_beams); }},
+      {"length_penalty",
+       [](const auto& key, const Json& value, BatchLine& line) {
+         if (!value.is_number()) refuse(key, "a number", value);
+         line.submission.beams.length_penalty = value.get<double>();
+       }},
+      {"early_stopping", [](const auto& key, const Json& value,
+                            BatchLine& line) { line.submission.beams.early_stopping = read_early(key, value); }},
+      {"prompt_logprobs", [](const auto& key, const Json& value,
+                             BatchLine& line) { read_integer(key, value, line.submission.prompt_logprobs); }},
+      {"echo", [](const auto& key, const Json& value,
+                  BatchLine& line) { line.submission.request.echo = read_bool(key, value); }},
       {"priority",
        [](const auto& key, const Json& value, BatchLine& line) { read_integer(key, value, line.submission.priority); }},
   };
   return kReaders;
 }
 
+constexpr std::array kPromptKeys = {"prompt", "prompt_ids", "messages"};
+constexpr std::array kConstraintKeys = {"grammar", "regex", "json_schema", "json_object"};
+
+template <class Keys>
+auto count_of(const Keys& keys, const Json& object) {
+  return std::count_if(keys.begin(), keys.end(), [&](const char* key) { return object.contains(key); });
+}
+
+/// Keys that are read from the whole object.
+bool has_place_of_its_own(const std::string& key) {
+  const auto is_key = [&](const char* other) { return key == other; };
+  return key == "tools" || std::any_of(kPromptKeys.begin(), kPromptKeys.end(), is_key) ||
+         std::any_of(kConstraintKeys.begin(), kConstraintKeys.end(), is_key);
+}
+
+std::string render(const Json& object, const engine::Engine& engine) {
+  text::ChatRequest request;
+  request.messages = object["messages"];
+  if (object.contains("tools")) request.tools = object["tools"];
+  request.add_generation_prompt = true;
+  return require_chat_template(engine, "messages").render(request);
+}
+
 std::vector<TokenId> read_prompt(const Json& object, const engine::Engine& engine) {
-  const bool text = object.contains("prompt"), ids = object.contains("prompt_ids");
-  if (text == ids) {
-    fail(ErrorCode::invalid_argument, "prompt", "expected one of \"prompt\" and \"prompt_ids\" but got ",
-         text ? "both" : "none");
+  const auto count = count_of(kPromptKeys, object);
+  if (count != 1) {
+    fail(ErrorCode::invalid_argument, "prompt", "expected one of \"prompt\", \"prompt_ids\" and \"messages\" but got ",
+         count == 0 ? "none" : "several");
   }
-  if (ids) return read_ids("prompt_ids", object["prompt_ids"]);
+  if (object.contains("tools") && !object.contains("messages")) {
+    fail(ErrorCode::invalid_argument, "tools", "expected \"messages\" beside them but got none");
+  }
+  if (object.contains("prompt_ids")) return read_ids("prompt_ids", object["prompt_ids"]);
+  if (object.contains("messages")) return engine.encode(render(object, engine), /*with_bos=*/true);
   return engine.encode(read_string("prompt", object["prompt"]), /*with_bos=*/true);
+}
+
+/// What the line says of its text in place of the flags; `fallback` if it says nothing.
+engine::SharedMasks read_constraint(const Json& object, engine::SharedMasks fallback, const engine::Engine& engine) {
+  using Kind = engine::Constraint::Kind;
+  const auto count = count_of(kConstraintKeys, object);
+  if (count == 0) return fallback;
+  if (count > 1) {
+    fail(ErrorCode::invalid_argument, "line",
+         "expected one of \"grammar\", \"regex\", \"json_schema\" and \"json_object\" but got several");
+  }
+  if (object.contains("grammar")) return engine.constraint({Kind::gbnf, read_string("grammar", object["grammar"])});
+  if (object.contains("regex")) return engine.constraint({Kind::regex, read_string("regex", object["regex"])});
+  if (object.contains("json_object")) {
+    return read_bool("json_object", object["json_object"]) ? engine.constraint({Kind::json_object, ""}) : nullptr;
+  }
+  const Json& schema = object["json_schema"];
+  if (!schema.is_object() && !schema.is_boolean()) refuse("json_schema", "a schema", schema);
+  return engine.constraint({Kind::json_schema, schema.dump(-1, ' ', false, Json::error_handler_t::replace)});
+}
+
+Json logprobs_of(const generation::TokenLogProbs& token) {
+  Json top = Json::array();
+  for (const generation::IdLogProb& other : token.top) top.push_back({{"id", other.id}, {"logprob", other.logprob}});
+  return {{"logprob", token.logprob}, {"top", std::move(top)}};
 }
 
 Json logprobs_of(const generation::Result& result) {
   Json all = Json::array();
-  for (const generation::TokenLogProbs& token : result.logprobs) {
-    Json top = Json::array();
-    for (const generation::IdLogProb& other : token.top) top.push_back({{"id", other.id}, {"logprob", other.logprob}});
-    all.push_back({{"logprob", token.logprob}, {"top", std::move(top)}});
-  }
+  for (const generation::TokenLogProbs& token : result.logprobs) all.push_back(logprobs_of(token));
   return all;
 }
 
@@ -166,14 +247,18 @@ BatchLine parse_batch_line(std::string_view line, const generation::Request& def
   if (!object.is_object()) refuse("line", "a JSON object", object);
   BatchLine made;
   made.submission.request = defaults;
+  if (object.contains("num_beams") && object["num_beams"] != 0) {
+    prepare_for_beams(made.submission.request.sampling);
+  }
   for (const auto& [key, value] : object.items()) {
-    if (key == "prompt" || key == "prompt_ids") continue;
+    if (has_place_of_its_own(key)) continue;
     const auto reader = readers().find(key);
     if (reader == readers().end())
       fail(ErrorCode::invalid_argument, "line", "expected known keys but got \"", key, "\"");
     reader->second(key, value, made);
   }
   made.submission.request.prompt = read_prompt(object, engine);
+  made.submission.request.constraint = read_constraint(object, defaults.constraint, engine);
   return made;
 }
 
@@ -187,13 +272,18 @@ nlohmann::ordered_json batch_result(const engine::Outcome& outcome) {
                    {"ids", result.ids},
                    {"finish_reason", generation::finish_reason_name(result.finish_reason)}};
     if (!result.logprobs.empty()) choice["logprobs"] = logprobs_of(result);
+    if (sample.score != 0) choice["score"] = sample.score;
     choices.push_back(std::move(choice));
   }
-  return {{"choices", std::move(choices)},
-          {"usage",
-           {{"prompt_tokens", outcome.prompt_tokens},
-            {"cached_tokens", outcome.cached_tokens},
-            {"completion_tokens", generated}}}};
+  Json made = {{"choices", std::move(choices)}};
+  if (!outcome.prompt_logprobs.empty()) {
+    Json& scores = made["prompt_logprobs"] = Json::array();
+    for (const auto& token : outcome.prompt_logprobs) scores.push_back(token ? logprobs_of(*token) : Json());
+  }
+  made["usage"] = {{"prompt_tokens", outcome.prompt_tokens},
+                   {"cached_tokens", outcome.cached_tokens},
+                   {"completion_tokens", generated}};
+  return made;
 }
 
 }  // namespace xlstm::cli

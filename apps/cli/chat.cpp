@@ -8,6 +8,8 @@
 #include "apps/cli/flags.h"
 #include "apps/cli/interrupt.h"
 #include "apps/cli/line_reader.h"
+#include "apps/cli/messages.h"
+#include "apps/cli/numbers.h"
 #include "apps/cli/progress_bar.h"
 #include "apps/cli/standard_output.h"
 #include "apps/cli/units.h"
@@ -23,12 +25,14 @@ using generation::FinishReason;
 struct Options {
   ModelFlags model;
   GenerationFlags generation;
+  std::string system;
+  bool no_chat_template = false;
 };
 
 constexpr const char* kHelp =
     "/reset        forget everything\n"
     "/undo         back to before the last turn, /reset or /load\n"
-    "/save FILE    keep the conversation as a file\n"
+    "/save FILE    keep the conversation as a file (with a chat template its messages too, as FILE.messages.json)\n"
     "/load FILE    go on with a conversation that was kept\n"
     "/help         this list\n"
     "/quit         leave (or Ctrl-D, or Ctrl-C twice)\n"
@@ -37,8 +41,9 @@ constexpr const char* kHelp =
 
 class Chat {
  public:
-  Chat(engine::Engine& engine, generation::Request request)
-      : request_(std::move(request)), conversation_(engine), reader_(make_line_reader()) {}
+  Chat(engine::Engine& engine, generation::Request request, const text::ChatTemplate* chat_template,
+       const std::string& system)
+      : request_(std::move(request)), conversation_(engine, chat_template, system), reader_(make_line_reader()) {}
 
   int run() {
     if (reader_->interactive()) note("/help lists the commands, /quit leaves");
@@ -118,13 +123,19 @@ class Chat {
       flush_output();
       last = piece.back();
     };
-    const generation::Result result = conversation_.turn(text + "\n", request_, callbacks);
+    const generation::Result result = conversation_.turn(text, request_, callbacks);
     bar.clear();
     if (last != '\n') print("\n");
     flush_output();
     if (result.finish_reason == FinishReason::cancelled) {
       interrupt.take();  // one that came too late for the answer is the next prompt's
       note(result.ids.empty() ? "stopped before the answer: this turn is forgotten" : "stopped");
+    }
+    if (conversation_.read_again() > 0) {
+      note(
+          fmt::format("the template tells the last turns in another way than the state has read them: {} tokens were "
+                      "read again",
+                      conversation_.read_again()));
     }
     const generation::Timings& timings = result.timings;
     log(LogLevel::info,
@@ -142,7 +153,9 @@ class Chat {
 int run(const Options& options) {
   check(options.generation);
   const auto engine = load_engine(options.model);
-  return Chat(*engine, make_request(options.generation, *engine)).run();
+  const text::ChatTemplate* chat_template = options.no_chat_template ? nullptr : engine->chat_template();
+  if (!options.system.empty()) require_chat_template(*engine, "--system");
+  return Chat(*engine, make_request(options.generation, *engine), chat_template, options.system).run();
 }
 
 }  // namespace
@@ -152,11 +165,23 @@ void add_chat(CLI::App& program, Action& action) {
   options->generation.max_tokens = 256;
   CLI::App& verb =
       *program.add_subcommand("chat", "Talk to a model; its memory is the state, so every turn reads only new text");
+  CLI::Option* system = verb.add_option("--system", options->system,
+                                        "What the model is told before the conversation, by its chat template")
+                            ->type_name("TEXT")
+                            ->check(not_empty("a text"))
+                            ->group("Prompt");
+  CLI::Option* plain = verb.add_flag("--no-chat-template", options->no_chat_template,
+                                     "Feed the typed text as it is, though the model has a chat template")
+                           ->group("Prompt")
+                           ->excludes(system);
   add_generation_flags(verb, options->generation);
   add_model_flags(verb, options->model);
+  add_chat_template_flag(verb, options->model);
+  plain->excludes(verb.get_option("--chat-template"));
   verb.footer(std::string("Commands:\n") + kHelp +
               "Examples:\n"
               "  xlstm chat --max-tokens 100 --stop \"\\n\\n\"\n"
+              "  xlstm chat --model DIR --system \"You are a pirate.\"\n"
               "  printf 'Good morrow.\\n/save talk.safetensors\\n' | xlstm chat");
   verb.final_callback([options, &action] { action = [options] { return run(*options); }; });
 }

@@ -3,6 +3,8 @@
 
 #include <cstddef>
 #include <filesystem>
+#include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,30 +13,56 @@
 namespace xlstm::cli {
 
 /// Invariant: between turns the state has read everything that was said, the last sampled token included, so that it
-/// can be saved, forked or continued at any time.
+/// can be saved, forked or continued at any time. With a chat template the messages are kept as well; the template
+/// writes the end of an answer itself, so a stop id is not read before the next turn.
 class Conversation {
  public:
-  /// `engine` must outlive it.
-  explicit Conversation(engine::Engine& engine) : engine_(engine), session_(engine.new_session()) {}
+  /// `engine` and the template, null for none, must outlive it. `system`: the first message, "" for none.
+  explicit Conversation(engine::Engine& engine, const text::ChatTemplate* chat_template = nullptr,
+                        const std::string& system = "");
 
-  /// Reads `text` as the model's rules say (BOS at the very beginning only) and answers. `request` gives everything but
-  /// the prompt; the seed moves on with the number of tokens read, so a conversation can be repeated as a whole. A turn
-  /// that is cancelled before its first token, or that fails, leaves no trace.
+  /// Without a template reads `text` and a newline as the model's rules say (BOS at the very beginning only) and
+  /// answers. With one, `text` is a message of the user, and of all messages as the template tells them only what lies
+  /// behind what was read before is read. `request` gives everything but the prompt; the seed moves on with the number
+  /// of tokens read, so a conversation can be repeated as a whole. A turn that is cancelled before its first token, or
+  /// that fails, leaves no trace.
   generation::Result turn(const std::string& text, generation::Request request, const generation::Callbacks& callbacks);
+  /// Tokens that the last turn read once more, since the template tells an earlier turn in other tokens than those it
+  /// was said in (it trims an answer, or a stop string or max_tokens ended one).
+  std::size_t read_again() const noexcept { return read_again_; }
 
   /// Back to before the last turn, reset or load; false when there is none.
   bool undo();
   void reset();
-  void save(const std::filesystem::path& path) { engine_.save(session_, path); }
+  /// With a template its messages go into a second file, `path` with ".messages.json" behind it.
+  void save(const std::filesystem::path& path);
   void load(const std::filesystem::path& path);
-  std::size_t num_tokens() const noexcept { return session_.ids().size(); }
+  std::size_t num_tokens() const noexcept { return now_.session.ids().size(); }
 
  private:
+  using Json = nlohmann::ordered_json;
+  struct Moment {
+    engine::Session session;
+    Json messages;
+  };
+
   void remember();
+  void return_to(std::span<const TokenId> ids);
+  std::vector<TokenId> render(const Json& messages) const;
+  generation::Result plain_turn(const std::string& text, generation::Request request,
+                                const generation::Callbacks& callbacks);
+  generation::Result message_turn(const std::string& text, const generation::Request& request,
+                                  const generation::Callbacks& callbacks);
+  generation::Result answer(std::span<const TokenId> ids, generation::Request request,
+                            const generation::Callbacks& callbacks);
 
   engine::Engine& engine_;
-  engine::Session session_;
-  std::vector<engine::Session> past_;  // oldest first
+  const text::ChatTemplate* template_;
+  Json first_messages_ = Json::array();
+  Moment now_;
+  std::optional<engine::Session> before_answer_;  // of the last turn, with a template
+  std::vector<Moment> past_;                      // oldest first
+  std::size_t read_again_ = 0;
 };
 
 }  // namespace xlstm::cli

@@ -6,6 +6,7 @@
 
 #include "apps/cli/numbers.h"
 #include "apps/cli/progress_bar.h"
+#include "apps/cli/standard_output.h"
 #include "xlstm/base/error.h"
 #include "xlstm/base/log.h"
 
@@ -85,6 +86,13 @@ void add_model_flags(CLI::App& verb, ModelFlags& flags) {
       ->group("Model");
 }
 
+void add_chat_template_flag(CLI::App& verb, ModelFlags& flags) {
+  verb.add_option("--chat-template", flags.chat_template, "A Jinja file in place of the model's own chat template")
+      ->type_name("FILE")
+      ->check(not_empty("a name"))
+      ->group("Model");
+}
+
 engine::LoadOptions load_options(const ModelFlags& flags) {
   engine::LoadOptions options;
   options.model = flags.model;
@@ -93,6 +101,7 @@ engine::LoadOptions load_options(const ModelFlags& flags) {
   if (!flags.activation_dtype.empty()) options.activation_dtype = dtype_from_name(flags.activation_dtype);
   options.batch_invariant = flags.batch_invariant;
   if (!flags.state_dtype.empty()) options.state_dtype = dtype_from_name(flags.state_dtype);
+  if (!flags.chat_template.empty()) options.chat_template = read_text(flags.chat_template);
   options.copy_weights = flags.weights == "copy";
   options.check_weights = flags.check_weights;
   return options;
@@ -137,6 +146,7 @@ void add_generation_flags(CLI::App& verb, GenerationFlags& flags) {
       ->type_name("ID=X")
       ->allow_extra_args(false)
       ->group("Sampling");
+  add_constraint_flags(verb, flags.constraint);
 }
 
 void add_service_flags(CLI::App& verb, ServiceFlags& flags) {
@@ -202,6 +212,7 @@ generation::Request make_request(const GenerationFlags& flags, const engine::Eng
     }
     request.sampling.logit_bias.push_back(bias);
   }
+  if (const auto constraint = read_constraint(flags.constraint)) request.constraint = engine.constraint(*constraint);
   if (!flags.ignore_eos) request.stop_ids = engine.stop_ids();
   if (flags.honor_config_eos) {
     const std::vector<TokenId> more = engine.config_stop_ids();

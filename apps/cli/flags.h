@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "apps/cli/constraint_flags.h"
 #include "xlstm/engine/engine.h"
 #include "xlstm/engine/service.h"
 #include "xlstm/engine/stats_socket.h"
@@ -21,12 +22,15 @@ struct ModelFlags {
   bool batch_invariant = true;
   std::string activation_dtype;  // empty: by the weights
   std::string state_dtype;       // empty: float32, or what a state file has
+  std::string chat_template;     // a file; empty: the model's own
   std::string weights = "map";
   bool check_weights = false;
 };
 void add_model_flag(CLI::App& verb, ModelFlags& flags);
 /// --model and everything about how it runs.
 void add_model_flags(CLI::App& verb, ModelFlags& flags);
+/// --chat-template, of verbs that know messages.
+void add_chat_template_flag(CLI::App& verb, ModelFlags& flags);
 engine::LoadOptions load_options(const ModelFlags& flags);
 /// Loads with a progress bar.
 std::unique_ptr<engine::Engine> load_engine(const ModelFlags& flags);
@@ -46,11 +50,13 @@ struct GenerationFlags {
   bool honor_config_eos = false;
   sampling::SamplingParams sampling = default_sampling();
   std::vector<std::string> logit_bias;  // as written
+  ConstraintFlags constraint;
 };
 void add_generation_flags(CLI::App& verb, GenerationFlags& flags);
 /// What can be wrong whatever the model. Errors: invalid_argument.
 void check(const GenerationFlags& flags);
-/// A request without a prompt. Errors: invalid_argument (a bias for an id outside the vocabulary).
+/// A request without a prompt. Errors: invalid_argument (a bias for an id outside the vocabulary, a constraint that is
+/// none), not_found (a file of one).
 generation::Request make_request(const GenerationFlags& flags, const engine::Engine& engine);
 
 /// How many requests run at once, and what their states may take.

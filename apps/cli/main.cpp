@@ -121,7 +121,9 @@ int run(int argc, char** argv) {
   Action action;
   add_generate(program, action);
   add_batch(program, action);
+  add_embed(program, action);
   add_chat(program, action);
+  add_template(program, action);
   add_tokenize(program, action);
   add_detokenize(program, action);
   add_state(program, action);

@@ -12,7 +12,9 @@ using Action = std::function<int()>;
 
 void add_generate(CLI::App& program, Action& action);
 void add_batch(CLI::App& program, Action& action);
+void add_embed(CLI::App& program, Action& action);
 void add_chat(CLI::App& program, Action& action);
+void add_template(CLI::App& program, Action& action);
 void add_tokenize(CLI::App& program, Action& action);
 void add_detokenize(CLI::App& program, Action& action);
 void add_state(CLI::App& program, Action& action);

@@ -19,6 +19,7 @@
 #include <string>
 #include <vector>
 
+#include "bench/grammar/record_schema.h"
 #include "xlstm/text/grammar/compile.h"
 #include "xlstm/text/grammar/matcher.h"
 #include "xlstm/text/grammar/token_bits.h"
@@ -77,33 +78,6 @@ Json records(int count) {
   }
   return {{"records", list}};
 }
-
-const char* const kSchema = R"({
-  "type": "object",
-  "properties": {"records": {"type": "array", "items": {"$ref": "#/$defs/record"}}},
-  "required": ["records"],
-  "additionalProperties": false,
-  "$defs": {
-    "record": {
-      "type": "object",
-      "properties": {
-        "id": {"type": "integer", "minimum": 1, "maximum": 100000},
-        "name": {"type": "string", "minLength": 1, "maxLength": 100},
-        "email": {"type": "string", "format": "email"},
-        "score": {"type": "number"},
-        "active": {"type": "boolean"},
-        "tags": {"type": "array", "items": {"type": "string"}, "maxItems": 10},
-        "address": {
-          "type": "object",
-          "properties": {"street": {"type": "string"}, "city": {"type": "string"},
-                         "zip": {"type": "string", "pattern": "^[0-9]{4,5}$"}},
-          "required": ["street", "city"]
-        }
-      },
-      "required": ["id", "name", "tags"]
-    }
-  }
-})";
 
 const char* const kRegex = R"(([A-Z][a-z]{1,20} (\d{1,3} )?(Street|Avenue|Road), (N|S|E|W)\d{4,6}; [^;\n]{0,200};\n)+)";
 const char* const kGbnf = R"gbnf(

@@ -44,6 +44,24 @@ void check_rows(const model::Model& model, std::span<const DecodeRow> rows) {
   }
 }
 
+void check_row(const model::Model& model, const VerifyRow& row) {
+  const std::size_t count = row.tokens.size();
+  if (count == 0 || count > kMaxVerifyTokens) {
+    fail(ErrorCode::invalid_argument, "verify", "expected 1 to ", kMaxVerifyTokens, " tokens but got ", count);
+  }
+  for (const TokenId token : row.tokens) check_token(model, token);
+  check_state(row.state);
+  check_logits(count * static_cast<std::size_t>(model.config.vocab_size), row.logits.size());
+}
+
+void Backend::verify(const VerifyRow&) {
+  fail(ErrorCode::unsupported, "verify", "expected the backend cpu but got ", name());
+}
+
+void Backend::accept(State&, std::size_t) {
+  fail(ErrorCode::unsupported, "accept", "expected the backend cpu but got ", name());
+}
+
 void Backend::set_profile(Profile*) {
   fail(ErrorCode::unsupported, "profile", "expected the backend cpu or mlx-cpu but got ", name());
 }

@@ -46,6 +46,16 @@ struct DecodeRow {
   std::span<float> logits;  // [V]
 };
 
+/// Tokens that one verification takes.
+inline constexpr std::size_t kMaxVerifyTokens = 16;
+
+/// Logits after each of `tokens` (1 to kMaxVerifyTokens), read one after the other from `state`, which stays as it is.
+struct VerifyRow {
+  std::span<const TokenId> tokens;
+  State* state = nullptr;
+  std::span<float> logits;  // [T, V]
+};
+
 struct Options {
   int num_threads = 0;                         // 0: the cores this process may use
   DType state_dtype = DType::float32;          // of matrix memories (C of mLSTM layers): float32 or bfloat16
@@ -77,6 +87,14 @@ class Backend {
   virtual std::unique_ptr<State> make_state() = 0;
   virtual void prefill(std::span<const PrefillRow> rows) = 0;
   virtual void decode(std::span<const DecodeRow> rows) = 0;
+  /// What as many decode steps would give, bit for bit and in one pass over the weights: for tokens that are guessed.
+  /// accept() then keeps those that were right. Errors: unsupported; those of bad rows.
+  virtual void verify(const VerifyRow& row);
+  virtual bool can_verify() const noexcept { return false; }
+  /// Advances `state` by the first `tokens` of its verification, which must have been the last call of this backend,
+  /// bit for bit as that many decode steps would. REQUIRES: nobody else wrote to the state meanwhile. Errors:
+  /// unsupported; invalid_argument for a state not just verified and for more tokens than were.
+  virtual void accept(State& state, std::size_t tokens);
   /// Tokens of one internal prefill segment; cutting a prompt at multiples of it changes no bit.
   virtual std::size_t prefill_segment() const noexcept = 0;
   /// From now on every pass adds the times of its operations to `profile`; null: no longer. Errors: unsupported.
@@ -97,5 +115,6 @@ std::vector<std::string> backend_names();
 /// Throws what Backend promises for a bad row. For use by implementations.
 void check_rows(const model::Model& model, std::span<const PrefillRow> rows);
 void check_rows(const model::Model& model, std::span<const DecodeRow> rows);
+void check_row(const model::Model& model, const VerifyRow& row);
 
 }  // namespace xlstm::backend

@@ -86,6 +86,8 @@ std::unique_ptr<Engine> Engine::load(const LoadOptions& options) {
   engine->model_ = model::build_model(checkpoint);
   engine->tokenizer_ = read_tokenizer(*files);
   engine->stop_ids_ = default_stop_ids(*files, *engine->tokenizer_, engine->model_->config);
+  engine->chat_files_ = read_chat_files(*files);
+  if (options.chat_template) engine->chat_files_.chat_template = options.chat_template;
   note_unusual_vocabulary(*engine->model_, *engine->tokenizer_);
   report(options, 0.75);
   engine->start_backend(options);
@@ -105,6 +107,7 @@ std::unique_ptr<Engine> Engine::synthetic(std::string_view name, const model::Sy
 }
 
 void Engine::start_backend(const LoadOptions& options) {
+  constraints_ = std::make_unique<Constraints>(*tokenizer_);
   require_memory(model_->state_spec.nbytes(options.state_dtype), source_, "the state of one sequence");
   backend_options_ = {.num_threads = options.num_threads,
                       .state_dtype = options.state_dtype,
@@ -131,6 +134,11 @@ const std::string& Engine::model_hash() {
 
 std::vector<TokenId> Engine::encode(std::string_view text, bool with_bos) const {
   return encode_prompt(text, with_bos, *tokenizer_, model_->config);
+}
+
+const text::ChatTemplate* Engine::chat_template() const {
+  std::call_once(chat_template_once_, [this] { chat_template_ = parse_chat_template(chat_files_); });
+  return chat_template_ ? &*chat_template_ : nullptr;
 }
 
 Session Engine::new_session() {
@@ -182,7 +190,8 @@ void Engine::record_prefill(Session& session, std::span<const TokenId> tokens, s
 }
 
 generation::Result Engine::generate(Session& session, generation::Request request,
-                                    const generation::Callbacks& callbacks) {
+                                    const generation::Callbacks& callbacks,
+                                    const generation::Speculation& speculation) {
   Session::Past& past = session.writable_past();
   if (request.history.empty()) request.history = past.ids;
   generation::Result result;
@@ -196,7 +205,7 @@ generation::Result Engine::generate(Session& session, generation::Request reques
     past.ids.insert(past.ids.end(), generated, generated + std::ptrdiff_t(result.state_tokens - from_prompt));
   };
   try {
-    generation::generate(*backend_, session.state(), *tokenizer_, request, callbacks, result);
+    generation::generate(*backend_, session.state(), *tokenizer_, request, callbacks, result, speculation);
   } catch (...) {
     record();
     throw;

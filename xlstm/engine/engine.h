@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <span>
 #include <string>
@@ -15,10 +16,13 @@
 #include "xlstm/base/dtype.h"
 #include "xlstm/base/tensor_view.h"
 #include "xlstm/base/token_id.h"
+#include "xlstm/engine/constraint.h"
+#include "xlstm/engine/front_end.h"
 #include "xlstm/generation/generate.h"
 #include "xlstm/model/model.h"
 #include "xlstm/model/synthetic.h"
 #include "xlstm/state/state_file.h"
+#include "xlstm/text/chat_template.h"
 #include "xlstm/tokenizer/tokenizer.h"
 
 namespace xlstm::engine {
@@ -32,6 +36,7 @@ struct LoadOptions {
   DType state_dtype = DType::float32;     // of C in mLSTM layers: float32 or bfloat16 (docs/state_dtype.md)
   bool copy_weights = false;              // into memory of huge pages; else used where they lie in the mapped file
   bool check_weights = false;
+  std::optional<std::string> chat_template;          // a Jinja source in place of the model's own
   std::function<void(double fraction)> on_progress;  // 0 at the start, 1 when the engine is ready
 };
 
@@ -126,6 +131,13 @@ class Engine {
 
   /// Ids of text; with_bos prepends the BOS when the model asks for one and the text does not begin with it.
   std::vector<TokenId> encode(std::string_view text, bool with_bos) const;
+  /// What turns messages into the text that the model was trained to read, or null if it has none. Its text goes to
+  /// encode() with BOS: special tokens written in it are parsed as such, and a BOS that it begins with is not doubled.
+  /// From any thread. Errors: those of text::ChatTemplate::from_tokenizer_config.
+  const text::ChatTemplate* chat_template() const;
+  /// generation::Request::constraint for this model's tokenizer; one that is asked for again is kept. From any thread:
+  /// it may take a second, which no other request waits for. Errors: invalid_argument (engine/constraint.h).
+  SharedMasks constraint(const Constraint& constraint) const { return constraints_->get(constraint); }
 
   Session new_session();
   /// Logits [V] of the last position.
@@ -136,7 +148,8 @@ class Engine {
   /// request.history stands for the session's own ids; Result::logits move into the session. When something throws
   /// half-way the session stays true: its ids are those that its state has read.
   generation::Result generate(Session& session, generation::Request request,
-                              const generation::Callbacks& callbacks = {});
+                              const generation::Callbacks& callbacks = {},
+                              const generation::Speculation& speculation = {});
 
   /// Logits of every position [T, V].
   std::vector<float> all_logits(Session& session, std::span<const TokenId> tokens);
@@ -161,6 +174,10 @@ class Engine {
 
   std::shared_ptr<const model::Model> model_;
   std::unique_ptr<tokenizer::Tokenizer> tokenizer_;
+  ChatFiles chat_files_;
+  mutable std::once_flag chat_template_once_;
+  mutable std::optional<text::ChatTemplate> chat_template_;
+  std::unique_ptr<Constraints> constraints_;
   backend::Options backend_options_;
   std::unique_ptr<backend::Backend> backend_;
   std::vector<TokenId> stop_ids_;

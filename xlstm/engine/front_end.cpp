@@ -41,6 +41,26 @@ std::unique_ptr<tokenizer::Tokenizer> read_tokenizer(const checkpoint::FileSourc
   return tokenizer::make_byte_tokenizer();
 }
 
+ChatFiles read_chat_files(const checkpoint::FileSource& files) {
+  ChatFiles found;
+  if (const auto bytes = files.open("tokenizer_config.json")) found.tokenizer_config = text_of(*bytes);
+  if (const auto bytes = files.open("chat_template.jinja")) found.chat_template = text_of(*bytes);
+  return found;
+}
+
+std::optional<text::ChatTemplate> parse_chat_template(const ChatFiles& files) {
+  return text::ChatTemplate::from_tokenizer_config(files.tokenizer_config, files.chat_template);
+}
+
+std::shared_ptr<const text::grammar::Vocabulary> make_vocabulary(const tokenizer::Tokenizer& tokenizer) {
+  std::vector<std::string_view> tokens(tokenizer.vocab_size());
+  for (std::size_t i = 0; i < tokens.size(); ++i) {
+    const auto id = static_cast<TokenId>(i);
+    if (!tokenizer.is_special(id)) tokens[i] = tokenizer.token_bytes(id);
+  }
+  return std::make_shared<const text::grammar::Vocabulary>(tokens);
+}
+
 std::vector<TokenId> config_stop_ids(const config::ModelConfig& config) {
   std::vector<TokenId> ids = config.eos_token_ids;
   std::erase_if(ids, [&](TokenId id) { return id < 0 || id >= config.vocab_size; });

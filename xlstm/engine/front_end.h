@@ -2,12 +2,16 @@
 #pragma once
 
 #include <memory>
+#include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
 #include "xlstm/base/token_id.h"
 #include "xlstm/checkpoint/checkpoint.h"
 #include "xlstm/config/model_config.h"
+#include "xlstm/text/chat_template.h"
+#include "xlstm/text/grammar/vocabulary.h"
 #include "xlstm/tokenizer/tokenizer.h"
 
 namespace xlstm::engine {
@@ -21,6 +25,18 @@ std::unique_ptr<tokenizer::Tokenizer> read_tokenizer(const checkpoint::FileSourc
 /// when tokenizer_config.json is not JSON.
 std::vector<TokenId> default_stop_ids(const checkpoint::FileSource& files, const tokenizer::Tokenizer& tokenizer,
                                       const config::ModelConfig& config);
+
+/// What the checkpoint says of chats, as it is written: a template that nobody asks for need not parse.
+struct ChatFiles {
+  std::string tokenizer_config = "{}";
+  std::optional<std::string> chat_template;  // chat_template.jinja, which goes first
+};
+ChatFiles read_chat_files(const checkpoint::FileSource& files);
+/// Errors: those of text::ChatTemplate::from_tokenizer_config.
+std::optional<text::ChatTemplate> parse_chat_template(const ChatFiles& files);
+
+/// The tokens as grammars see them: special ones have no bytes.
+std::shared_ptr<const text::grammar::Vocabulary> make_vocabulary(const tokenizer::Tokenizer& tokenizer);
 
 /// The eos ids of the config, without those outside the vocabulary.
 std::vector<TokenId> config_stop_ids(const config::ModelConfig& config);

@@ -60,7 +60,8 @@ class Service {
   Stats stats() const;
   const model::Model& model() const noexcept { return engine_->model(); }
   const tokenizer::Tokenizer& tokenizer() const noexcept { return engine_->tokenizer(); }
-  /// What does not change and may be read from any thread: encode, stop_ids, source, state_nbytes.
+  /// What does not change and may be read from any thread: encode, chat_template, constraint, stop_ids, source,
+  /// state_nbytes.
   const Engine& engine() const noexcept { return *engine_; }
 
  private:

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <optional>
 #include <span>
 #include <utility>
 
@@ -19,7 +20,7 @@ double seconds_since(Clock::time_point start) { return std::chrono::duration<dou
 class Loop {
  public:
   Loop(backend::Backend& backend, backend::State& state, const tokenizer::Tokenizer& tokenizer, const Request& request,
-       const Callbacks& callbacks, Result& result)
+       const Callbacks& callbacks, Result& result, const Speculation& speculation)
       : backend_(backend),
         state_(state),
         request_(request),
@@ -27,19 +28,40 @@ class Loop {
         callbacks_(callbacks),
         result_(result),
         sequence_(tokenizer, request),
-        logits_(static_cast<std::size_t>(backend.model().config.vocab_size)) {}
+        logits_(static_cast<std::size_t>(backend.model().config.vocab_size)) {
+    if (speculation.draft == nullptr) return;
+    std::vector<TokenId> text = request.history;
+    text.insert(text.end(), prompt_.begin(), prompt_.end());
+    ahead_.emplace(backend, state, speculation, std::move(text));
+  }
 
   void run() {
     result_.finish_reason = FinishReason::cancelled;
     if (!prefill()) return;
-    decode();
-    if (!sequence_.ended()) emit(sequence_.end(FinishReason::cancelled));
-    result_.finish_reason = sequence_.finish_reason();
-    if (request_.resumable) read_last();
+    try {
+      finish();
+    } catch (...) {
+      settle();
+      throw;
+    }
+    settle();
     result_.logits = std::move(logits_);
   }
 
  private:
+  void finish() {
+    decode();
+    emit(sequence_.ended() ? sequence_.take_echo() : sequence_.end(FinishReason::cancelled));
+    result_.finish_reason = sequence_.finish_reason();
+    if (request_.resumable) read_last();
+  }
+
+  void settle() {
+    if (!ahead_) return;
+    ahead_->settle();
+    result_.speculation = ahead_->counts();
+  }
+
   bool cancelled() const { return callbacks_.cancel != nullptr && callbacks_.cancel->load(std::memory_order_relaxed); }
 
   /// Pieces of whole segments, so that cutting changes no bit. False: cancelled.
@@ -64,7 +86,7 @@ class Loop {
 
   void decode() {
     while (!sequence_.ended() && !cancelled()) {
-      if (!result_.ids.empty()) step(result_.ids.back());
+      if (!result_.ids.empty()) step(result_.ids.back(), useful_guesses());
       Token token = sequence_.next(logits_);
       result_.ids.push_back(token.id);
       if (token.logprobs) result_.logprobs.push_back(std::move(*token.logprobs));
@@ -74,14 +96,24 @@ class Loop {
     }
   }
 
-  void step(TokenId id) {
-    const backend::DecodeRow row{id, &state_, logits_};
-    backend_.decode(std::span(&row, 1));
+  /// Behind the last id, of which the logits draw one more anyway.
+  std::size_t useful_guesses() const {
+    if (request_.max_tokens < 0) return backend::kMaxVerifyTokens;
+    return static_cast<std::size_t>(request_.max_tokens) - result_.ids.size() - 1;
+  }
+
+  void step(TokenId id, std::size_t guesses) {
+    if (ahead_) {
+      ahead_->step(id, guesses, logits_);
+    } else {
+      const backend::DecodeRow row{id, &state_, logits_};
+      backend_.decode(std::span(&row, 1));
+    }
     ++result_.state_tokens;
   }
 
   void read_last() {
-    if (result_.state_tokens < prompt_.size() + result_.ids.size()) step(result_.ids.back());
+    if (result_.state_tokens < prompt_.size() + result_.ids.size()) step(result_.ids.back(), 0);
   }
 
   void note_time() {
@@ -108,7 +140,8 @@ class Loop {
   const Callbacks& callbacks_;
   Result& result_;
   Sequence sequence_;
-  std::vector<float> logits_;  // [V] of the last position
+  std::optional<SpeculativeSteps> ahead_;  // none: plain steps
+  std::vector<float> logits_;              // [V] of the last position
   Clock::time_point start_ = Clock::now();
   Clock::time_point first_token_;
 };
@@ -116,16 +149,16 @@ class Loop {
 }  // namespace
 
 void generate(backend::Backend& backend, backend::State& state, const tokenizer::Tokenizer& tokenizer,
-              const Request& request, const Callbacks& callbacks, Result& result) {
+              const Request& request, const Callbacks& callbacks, Result& result, const Speculation& speculation) {
   result = {};
   validate(request, backend.model());
-  Loop(backend, state, tokenizer, request, callbacks, result).run();
+  Loop(backend, state, tokenizer, request, callbacks, result, speculation).run();
 }
 
 Result generate(backend::Backend& backend, backend::State& state, const tokenizer::Tokenizer& tokenizer,
-                const Request& request, const Callbacks& callbacks) {
+                const Request& request, const Callbacks& callbacks, const Speculation& speculation) {
   Result result;
-  generate(backend, state, tokenizer, request, callbacks, result);
+  generate(backend, state, tokenizer, request, callbacks, result, speculation);
   return result;
 }
 

@@ -34,6 +34,7 @@ std::string_view finish_reason_name(FinishReason reason) noexcept {
       return "length";
     case FinishReason::stop_token:
     case FinishReason::stop_string:
+    case FinishReason::constraint_end:
       return "stop";
     case FinishReason::cancelled:
       return "cancelled";
@@ -58,6 +59,8 @@ void validate(const Request& request, const model::Model& model) {
 }
 
 double Timings::prefill_tokens_per_second() const noexcept { return rate(prompt_tokens, prefill_seconds); }
+
+double SpeculationCounts::steps_per_pass() const noexcept { return rate(steps, static_cast<double>(passes)); }
 
 double Timings::decode_tokens_per_second() const noexcept {
   return rate(generated_tokens > 0 ? generated_tokens - 1 : 0, decode_seconds);

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -12,11 +13,12 @@
 #include "xlstm/base/token_id.h"
 #include "xlstm/model/model.h"
 #include "xlstm/sampling/sampler.h"
+#include "xlstm/text/grammar/token_masks.h"
 
 namespace xlstm::generation {
 
-enum class FinishReason { length, stop_token, stop_string, cancelled };
-/// "length", "stop" (token or string), "cancelled".
+enum class FinishReason { length, stop_token, stop_string, constraint_end, cancelled };
+/// "length", "stop" (token, string, or nothing more that the constraint allows), "cancelled".
 std::string_view finish_reason_name(FinishReason reason) noexcept;
 
 struct Request {
@@ -34,6 +36,12 @@ struct Request {
   /// To go on later as if it had never stopped: the state reads the last id as well, and text that may yet become a
   /// stop string or a character is held back, to come out then.
   bool resumable = false;
+  bool echo = false;  // the text begins with that of the prompt, special tokens left out; it comes with the first token
+  /// What the generated text has to be, or none; made for the tokenizer's vocabulary and shared by requests. Ids that
+  /// the grammar does not allow are never drawn, stop ids exactly where the text may end (and min_tokens is reached);
+  /// where it has to end the request does. A text that max_tokens, a stop string or cancel ends may be the beginning of
+  /// one that matches. Ids drawn before have to match as well.
+  std::shared_ptr<const text::grammar::TokenMasks> constraint;
   std::int64_t logprobs = -1;  // -1: none; n: the log-probability of each drawn id and of the n most probable
 };
 
@@ -73,6 +81,13 @@ struct Timings {
   double decode_tokens_per_second() const noexcept;  // tokens after the first / time after the first
 };
 
+/// What came of guesses (speculation.h). A pass reads the weights once; without guesses each is one step.
+struct SpeculationCounts {
+  std::size_t passes = 0, steps = 0;      // steps: ids read by these passes
+  std::size_t drafted = 0, accepted = 0;  // guesses, and those that were right and wanted
+  double steps_per_pass() const noexcept;
+};
+
 struct Result {
   std::vector<TokenId> ids;             // generated, a stop id included
   std::string text;                     // without stop string and stop id
@@ -81,6 +96,7 @@ struct Result {
   Timings timings;
   std::size_t state_tokens = 0;  // ids of prompt + generated that the state has consumed (the last one sampled is not)
   std::vector<float> logits;     // [V] after the last of these; empty when the prompt was not read to its end
+  SpeculationCounts speculation;
 };
 
 }  // namespace xlstm::generation

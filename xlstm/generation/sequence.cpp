@@ -2,20 +2,18 @@
 
 #include <algorithm>
 #include <limits>
+#include <utility>
 
 #include "xlstm/base/error.h"
 
 namespace xlstm::generation {
-namespace {
 
-TokenLogProbs log_probs(std::span<const float> logits, TokenId id, std::size_t count) {
+TokenLogProbs token_log_probs(std::span<const float> logits, TokenId id, std::size_t count) {
   TokenLogProbs found = {sampling::log_probability(logits, id), {}};
   if (count == 0) return found;
   for (const auto& [top, logprob] : sampling::top_log_probabilities(logits, count)) found.top.push_back({top, logprob});
   return found;
 }
-
-}  // namespace
 
 Sequence::Sequence(const tokenizer::Tokenizer& tokenizer, const Request& request)
     : tokenizer_(&tokenizer),
@@ -31,31 +29,54 @@ Sequence::Sequence(const tokenizer::Tokenizer& tokenizer, const Request& request
       detokenizer_(tokenizer),
       matcher_(request.stop_strings),
       history_(request.history) {
+  if (request.constraint) constraint_.emplace(request.constraint, tokenizer, request.stop_ids);
   for (const TokenId id : stop_ids_) {
     if (id >= 0) early_sampling_.logit_bias.emplace_back(id, -std::numeric_limits<float>::infinity());
   }
   replay();
   history_.insert(history_.end(), request.prompt.begin(), request.prompt.end());
-  if (max_tokens_ == 0) finish_reason_ = FinishReason::length;
+  if (request.echo) echo(request.prompt);
+  if (constraint_ && constraint_->over()) {
+    finish_reason_ = FinishReason::constraint_end;
+  } else if (max_tokens_ == 0) {
+    finish_reason_ = FinishReason::length;
+  }
+  if (ended() && !resumable_) echo_ += detokenizer_.finish();
 }
 
 /// What an earlier part of the request has said: the rules of text see it again, and nothing comes out.
 void Sequence::replay() {
-  for (const TokenId id : std::span(history_).last(drawn_before_)) {
+  const auto drawn = std::span(history_).last(drawn_before_);
+  if (constraint_) constraint_->replay(drawn);
+  for (const TokenId id : drawn) {
     if (is_stop(id)) continue;
     matcher_.push(detokenizer_.push(id));
     if (matcher_.stopped()) matcher_ = text::StopMatcher(stop_strings_);
   }
 }
 
+/// A character that the prompt begins and the first tokens end comes out with them.
+void Sequence::echo(const std::vector<TokenId>& prompt) {
+  for (const TokenId id : prompt) {
+    const bool has_text = static_cast<std::size_t>(id) < tokenizer_->vocab_size() && !tokenizer_->is_special(id);
+    if (has_text) echo_ += detokenizer_.push(id);
+  }
+}
+
+std::string Sequence::take_echo() { return std::exchange(echo_, {}); }
+
 bool Sequence::is_stop(TokenId id) const {
   return std::find(stop_ids_.begin(), stop_ids_.end(), id) != stop_ids_.end();
 }
 
-TokenId Sequence::draw(std::span<const float> logits) const {
+TokenId Sequence::draw(std::span<const float> logits) {
   const std::size_t limit = std::min(tokenizer_->vocab_size(), logits.size());
-  return sampling::sample(logits, drawn() < min_tokens_ ? early_sampling_ : sampling_, history_, limit,
-                          RngKey{sampling_.seed, static_cast<std::uint64_t>(drawn())});
+  const sampling::SamplingParams& params = drawn() < min_tokens_ ? early_sampling_ : sampling_;
+  const TokenId id =
+      sampling::sample(constraint_ ? constraint_->masked(logits, limit, params.logit_bias) : logits, params, history_,
+                       limit, RngKey{sampling_.seed, static_cast<std::uint64_t>(drawn())});
+  if (constraint_) constraint_->accept(id);
+  return id;
 }
 
 /// Of a token that was drawn. Before min_tokens, what may become a stop string is not looked for.
@@ -66,17 +87,26 @@ std::string Sequence::text_of(TokenId id) {
 
 Token Sequence::next(std::span<const float> logits) {
   XLSTM_CHECK(!ended());
-  Token token = {draw(logits), "", std::nullopt};
-  if (logprobs_ >= 0) token.logprobs = log_probs(logits, token.id, static_cast<std::size_t>(logprobs_));
+  const TokenId id = draw(logits);
+  std::optional<TokenLogProbs> known;
+  if (logprobs_ >= 0) known = token_log_probs(logits, id, static_cast<std::size_t>(logprobs_));
+  return accept(id, std::move(known));
+}
+
+Token Sequence::accept(TokenId id, std::optional<TokenLogProbs> logprobs) {
+  XLSTM_CHECK(!ended());
+  Token token = {id, take_echo(), std::move(logprobs)};
   history_.push_back(token.id);
   ids_.push_back(token.id);
   if (is_stop(token.id)) {
-    token.text = end(FinishReason::stop_token);
+    token.text += end(FinishReason::stop_token);
     return token;
   }
-  token.text = text_of(token.id);
+  token.text += text_of(token.id);
   if (matcher_.stopped()) {
     finish_reason_ = FinishReason::stop_string;
+  } else if (constraint_ && constraint_->over()) {
+    token.text += end(FinishReason::constraint_end);
   } else if (max_tokens_ >= 0 && std::ssize(ids_) >= max_tokens_) {
     token.text += end(FinishReason::length);
   }
@@ -87,8 +117,9 @@ Token Sequence::next(std::span<const float> logits) {
 std::string Sequence::end(FinishReason reason) {
   XLSTM_CHECK(!ended());
   finish_reason_ = reason;
-  if (resumable_ && reason != FinishReason::stop_token) return "";
-  std::string text = matcher_.push(detokenizer_.finish());
+  const bool over = reason == FinishReason::stop_token || reason == FinishReason::constraint_end;
+  if (resumable_ && !over) return take_echo();
+  std::string text = take_echo() + matcher_.push(detokenizer_.finish());
   if (!matcher_.stopped()) return text + matcher_.finish();
   if (reason == FinishReason::length) finish_reason_ = FinishReason::stop_string;
   return text;

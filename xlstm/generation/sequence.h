@@ -7,11 +7,16 @@
 #include <string>
 #include <vector>
 
+#include "xlstm/generation/constrained_row.h"
 #include "xlstm/generation/request.h"
 #include "xlstm/text/stop_rules.h"
 #include "xlstm/tokenizer/tokenizer.h"
 
 namespace xlstm::generation {
+
+/// Log-probability of `id` under logits [V], and the `count` most probable. Errors: internal (logits that are not
+/// numbers).
+TokenLogProbs token_log_probs(std::span<const float> logits, TokenId id, std::size_t count);
 
 /// A drawn token.
 struct Token {
@@ -24,15 +29,22 @@ struct Token {
 /// thread-safe.
 class Sequence {
  public:
-  /// REQUIRES: validate(request, model) did not throw. The tokenizer must outlive it.
+  /// REQUIRES: validate(request, model) did not throw. The tokenizer must outlive it. Errors: invalid_argument (a
+  /// constraint for another vocabulary, or one that the tokens drawn before do not match).
   Sequence(const tokenizer::Tokenizer& tokenizer, const Request& request);
 
   /// Draws the next token from logits [V]; the last one brings all text that was held back. REQUIRES: not ended.
-  /// Errors: internal (logits that are not numbers); then nothing was drawn.
+  /// Errors: internal (logits that are not numbers); invalid_argument (a constraint that allows no token, or with more
+  /// parses alive than its limit); then nothing was drawn.
   Token next(std::span<const float> logits);
+  /// The same for an id that was chosen elsewhere, with what is known about it. REQUIRES: not ended.
+  Token accept(TokenId id, std::optional<TokenLogProbs> logprobs);
   /// Ends it as `reason` and returns the text that was held back; of a resumable request it stays so. REQUIRES: not
   /// ended.
   std::string end(FinishReason reason);
+
+  /// Of Request::echo, what no token has brought yet: all of it when max_tokens is 0.
+  std::string take_echo();
 
   bool ended() const noexcept { return finish_reason_.has_value(); }
   /// REQUIRES: ended.
@@ -42,9 +54,10 @@ class Sequence {
 
  private:
   void replay();
+  void echo(const std::vector<TokenId>& prompt);
   bool is_stop(TokenId id) const;
   std::int64_t drawn() const noexcept { return static_cast<std::int64_t>(drawn_before_ + ids_.size()); }
-  TokenId draw(std::span<const float> logits) const;
+  TokenId draw(std::span<const float> logits);
   std::string text_of(TokenId id);
 
   const tokenizer::Tokenizer* tokenizer_;
@@ -54,8 +67,10 @@ class Sequence {
   bool resumable_;
   std::vector<TokenId> stop_ids_;
   std::vector<std::string> stop_strings_;
+  std::string echo_;
   tokenizer::StreamingDetokenizer detokenizer_;
   text::StopMatcher matcher_;
+  std::optional<ConstrainedRow> constraint_;
   std::vector<TokenId> history_;  // before the request, prompt, generated
   std::vector<TokenId> ids_;
   std::optional<FinishReason> finish_reason_;

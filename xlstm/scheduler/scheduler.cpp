@@ -34,6 +34,22 @@ void log_end(const Job& job) {
                           " first_token_seconds=" + first + " seconds=" + std::to_string(seconds_since(job.submitted)));
 }
 
+void check_beams(const Submission& submission) {
+  generation::validate(submission.beams, submission.request);
+  if (submission.best_of > 0) {
+    fail(ErrorCode::invalid_argument, "best_of", "expected none with num_beams but got ", submission.best_of);
+  }
+  if (submission.num_samples > submission.beams.num_beams) {
+    fail(ErrorCode::invalid_argument, "num_samples", "expected at most the ", submission.beams.num_beams,
+         " beams but got ", submission.num_samples);
+  }
+}
+
+void keep_best(std::vector<Sample>& samples, std::size_t count) {
+  std::stable_sort(samples.begin(), samples.end(), [](const Sample& a, const Sample& b) { return a.score > b.score; });
+  samples.resize(std::min(samples.size(), count));
+}
+
 }  // namespace
 
 void Scheduler::check(const Submission& submission) const {
@@ -44,16 +60,26 @@ void Scheduler::check(const Submission& submission) const {
   if (submission.request.prompt.empty() && !submission.start) {
     fail(ErrorCode::invalid_argument, "submit", "expected a prompt or a state to start from but got neither");
   }
+  if (submission.prompt_logprobs < -1) {
+    fail(ErrorCode::invalid_argument, "prompt_logprobs", "expected >= 0, or -1 for none, but got ",
+         submission.prompt_logprobs);
+  }
   require_positive(submission.num_samples, "num_samples");
-  if (submission.num_samples > options_.max_rows) {
-    fail(ErrorCode::invalid_argument, "submit", "expected at most ", options_.max_rows, " samples but got ",
-         submission.num_samples);
+  if (submission.best_of > 0 && submission.best_of < submission.num_samples) {
+    fail(ErrorCode::invalid_argument, "best_of", "expected at least the ", submission.num_samples,
+         " samples that are returned but got ", submission.best_of);
+  }
+  const std::size_t drawn = submission.num_tracks();
+  if (drawn > options_.max_rows) {
+    fail(ErrorCode::invalid_argument, "submit", "expected at most ", options_.max_rows,
+         " samples or beams, as there are rows, but got ", drawn);
   }
   const std::size_t states = pool_.max_bytes() / pool_.state_bytes();
-  if (submission.num_samples > states) {
+  if (drawn > states) {
     fail(ErrorCode::overloaded, "submit", "expected at most ", states,
-         " samples, as memory has room for so many states, ", "but got ", submission.num_samples);
+         " samples, as memory has room for so many states, but got ", drawn);
   }
+  if (submission.beams.num_beams > 0) check_beams(submission);
   for (const std::size_t length : submission.snapshots_at) {
     if (length > 0 && length <= submission.request.prompt.size()) continue;
     fail(ErrorCode::invalid_argument, "submit", "expected snapshots at 1 to ", submission.request.prompt.size(),
@@ -137,11 +163,7 @@ void Scheduler::guard(Job& job, const std::function<void()>& action) {
 
 /// Ends whatever has nothing left to do.
 bool Scheduler::reap() {
-  const auto over = [](const Job& job) {
-    if (job.fault || job.cancelled) return true;
-    return !job.tracks.empty() &&
-           std::all_of(job.tracks.begin(), job.tracks.end(), [](const auto& track) { return track->sequence.ended(); });
-  };
+  const auto over = [](const Job& job) { return job.fault || job.cancelled || job.ended(); };
   std::vector<std::unique_ptr<Job>> ended;
   for (auto& job : jobs_) {
     if (over(*job)) ended.push_back(std::move(job));
@@ -152,11 +174,16 @@ bool Scheduler::reap() {
 }
 
 void Scheduler::finish(Job& job) {
+  if (job.beams) finish_beams(job);
   for (const auto& track : job.tracks) {
-    if (!track->sequence.ended()) track->result.text += track->sequence.end(generation::FinishReason::cancelled);
-    track->result.finish_reason = track->sequence.finish_reason();
-    job.outcome.samples.push_back({std::move(track->result), std::move(track->state)});
+    if (!track->sequence) continue;
+    if (!track->sequence->ended()) track->result.text += track->sequence->end(generation::FinishReason::cancelled);
+    track->result.finish_reason = track->sequence->finish_reason();
+    const double drawn = std::max<double>(1, static_cast<double>(track->result.ids.size()));
+    job.outcome.samples.push_back(
+        {std::move(track->result), std::move(track->state), track->number, track->logprob / drawn});
   }
+  if (job.submission.best_of > 0) keep_best(job.outcome.samples, job.submission.num_samples);
   job.outcome.error = job.fault;
   stats_.request_seconds.observe(seconds_since(job.submitted));
   ++(job.fault ? stats_.failed : job.cancelled ? stats_.cancelled : stats_.completed);
@@ -190,12 +217,12 @@ void Scheduler::admit() {
   bool first = true;
   for (const auto& job : jobs_) {
     if (job->admitted) {
-      promised += job->submission.num_samples;
+      promised += job->submission.num_tracks();
       if (!job->prefilling()) continue;
       least_service = first ? job->service : std::min(least_service, job->service);
       first = false;
     } else {
-      waiting.push_back({job->submission.priority, job->id, job->submission.num_samples});
+      waiting.push_back({job->submission.priority, job->id, job->submission.num_tracks()});
       jobs.push_back(job.get());
     }
   }
@@ -213,6 +240,7 @@ void Scheduler::admit() {
 
 /// From the given start, the longest known beginning of the prompt, or nothing.
 void Scheduler::start(Job& job) {
+  if (job.scored()) score_first(job);
   if (job.submission.start) {
     ++stats_.state_forks;
     job.state = job.submission.start->snapshot.state;
@@ -221,7 +249,7 @@ void Scheduler::start(Job& job) {
     if (job.prompt_left() == 0) begin_decode(job, job.submission.request.logits);
     return;
   }
-  if (!caches(job)) return;
+  if (!caches(job) || job.scored()) return;
   ++stats_.cache_queries;
   PrefixCache::Hit hit = cache_.find(job.ids, job.submission.exact_reuse);
   if (hit.tokens == 0) return;
@@ -246,7 +274,7 @@ Scheduler::NextStep Scheduler::plan_next() const {
       views.push_back({priority, job->id, job->service, job->position, piece_limit(*job)});
     }
     for (const auto& track : job->tracks) {
-      if (track->sequence.ended()) continue;
+      if (!track->decodes()) continue;
       next.sequences.push_back({job.get(), track.get()});
       views.push_back({priority, job->id, track->service, 0, 0, track->has_row, track->slice_left});
     }
@@ -279,17 +307,8 @@ void Scheduler::prefill(Job& job, std::size_t tokens) {
   const bool last = tokens == job.prompt_left();
   const std::span<float> logits(logits_.data(), last ? vocab_size() : 0);
   backend::State& state = pool_.writable(job.state);
-  std::span<const TokenId> piece = std::span(job.ids).subspan(job.position, tokens);
-  // The backend cuts from where a piece begins. Off the grid that is up to its next multiple, however much else is to
-  // be read in this step: load must not change where a prompt is cut.
-  const std::size_t lead = (segment() - job.position % segment()) % segment();
-  if (lead > 0 && lead < piece.size()) {
-    const backend::PrefillRow row{piece.first(lead), &state, backend::Logits::none, {}};
-    backend_.prefill(std::span(&row, 1));
-    piece = piece.subspan(lead);
-  }
-  const backend::PrefillRow row{piece, &state, last ? backend::Logits::last : backend::Logits::none, logits};
-  backend_.prefill(std::span(&row, 1));
+  const std::span<const TokenId> piece = std::span(job.ids).subspan(job.position, tokens);
+  job.scored() ? read_scored_piece(job, state, piece, logits) : read_piece(job, state, piece, logits);
   job.position += tokens;
   if (job.path != Path::aligned) {
     job.path = Path::other;
@@ -308,6 +327,22 @@ void Scheduler::prefill(Job& job, std::size_t tokens) {
   }
 }
 
+/// logits: [V] of the last id of the piece, or empty.
+void Scheduler::read_piece(const Job& job, backend::State& state, std::span<const TokenId> piece,
+                           std::span<float> logits) {
+  // The backend cuts from where a piece begins. Off the grid that is up to its next multiple, however much else is to
+  // be read in this step: load must not change where a prompt is cut.
+  const std::size_t lead = (segment() - job.position % segment()) % segment();
+  if (lead > 0 && lead < piece.size()) {
+    const backend::PrefillRow row{piece.first(lead), &state, backend::Logits::none, {}};
+    backend_.prefill(std::span(&row, 1));
+    piece = piece.subspan(lead);
+  }
+  const backend::Logits wanted = logits.empty() ? backend::Logits::none : backend::Logits::last;
+  const backend::PrefillRow row{piece, &state, wanted, logits};
+  backend_.prefill(std::span(&row, 1));
+}
+
 /// A snapshot of a prompt that is not yet read to its end: where one is asked for, or a rung of the ladder.
 void Scheduler::keep_piece(Job& job) {
   const auto beginning = [&](std::size_t length) { return std::span(job.ids).first(length); };
@@ -323,21 +358,27 @@ void Scheduler::keep_piece(Job& job) {
 /// The prompt is read: all samples draw their first token from `logits`.
 void Scheduler::begin_decode(Job& job, std::span<const float> logits) {
   if (caches(job)) {
-    cache_.insert(job.ids, {job.state, std::vector<float>(logits.begin(), logits.end()), job.path});
+    // Logits of all positions are summed in another order than those of the last alone: not for others.
+    const std::span<const float> kept = job.scored() ? std::span<const float>() : logits;
+    cache_.insert(job.ids, {job.state, std::vector<float>(kept.begin(), kept.end()), job.path});
   }
   double least_service = 0;
   bool first = true;
   for (const auto& other : jobs_) {
     for (const auto& track : other->tracks) {
-      if (track->sequence.ended()) continue;
+      if (track->ended()) continue;
       least_service = first ? track->service : std::min(least_service, track->service);
       first = false;
     }
   }
+  job.decode_started = Clock::now();
+  if (job.submission.beams.num_beams > 0) return begin_beams(job, logits, least_service);
   generation::Request request = job.submission.request;
-  for (std::size_t i = 0; i < job.submission.num_samples; ++i) {
+  for (std::size_t i = 0; i < job.submission.num_tracks(); ++i) {
     request.sampling.seed = job.submission.request.sampling.seed + i;
-    auto track = std::make_unique<Track>(i, tokenizer_, request);
+    auto track = std::make_unique<Track>();
+    track->number = i;
+    track->sequence.emplace(tokenizer_, request);
     track->state = job.state;
     if (i > 0) ++stats_.state_forks;
     track->service = least_service;
@@ -349,22 +390,33 @@ void Scheduler::begin_decode(Job& job, std::span<const float> logits) {
   }
   job.state = {};
   for (const auto& track : job.tracks) {
-    if (!track->sequence.ended()) take(job, *track, logits);
+    if (track->ended()) {
+      track->result.text = track->sequence->take_echo();
+    } else {
+      take(job, *track, logits);
+    }
   }
 }
 
 /// Draws the next token of a track from its logits.
 void Scheduler::take(Job& job, Track& track, std::span<const float> logits) {
-  generation::Token token = track.sequence.next(logits);
+  if (job.beams) {
+    track.candidates = job.beams->candidates(logits);
+    return advance_beams(job);
+  }
+  generation::Token token = track.sequence->next(logits);
   generation::Result& result = track.result;
   track.pending = token.id;
   result.ids.push_back(token.id);
   result.text += token.text;
+  if (job.submission.best_of > 0) {
+    track.logprob += token.logprobs ? token.logprobs->logprob : sampling::log_probability(logits, token.id);
+  }
   if (token.logprobs) result.logprobs.push_back(*token.logprobs);
   result.timings.generated_tokens = result.ids.size();
   note_time(job, track);
   if (job.submission.listener.on_token) job.submission.listener.on_token(track.number, token);
-  if (track.sequence.ended() && caches(job)) keep_turn(job, track);
+  if (track.sequence->ended() && caches(job)) keep_turn(job, track);
 }
 
 void Scheduler::note_time(const Job& job, Track& track) {

@@ -44,8 +44,8 @@ class Scheduler {
   /// check(), then add(). Errors: those of check(); overloaded (max_waiting).
   RequestId submit(Submission submission);
   /// From any thread. Errors: those of generation::validate; invalid_argument (no sample, more than max_rows of them, a
-  /// boundary beyond the prompt, neither prompt nor start, a resumable request); overloaded (more samples than there is
-  /// room for states).
+  /// best_of below num_samples, more samples than beams, what contradicts a beam search, a boundary beyond the prompt,
+  /// neither prompt nor start, a resumable request); overloaded (more samples than there is room for states).
   void check(const Submission& submission) const;
   /// REQUIRES: check() did not throw; `id` is larger than any before.
   void add(RequestId id, Submission submission);
@@ -82,8 +82,14 @@ class Scheduler {
   std::size_t piece_limit(const Job& job) const;
   std::vector<std::size_t> boundaries(const Job& job) const;
   void prefill(Job& job, std::size_t tokens);
+  void read_piece(const Job& job, backend::State& state, std::span<const TokenId> piece, std::span<float> logits);
+  void read_scored_piece(Job& job, backend::State& state, std::span<const TokenId> piece, std::span<float> logits);
+  void score_first(Job& job);
   void keep_piece(Job& job);
   void begin_decode(Job& job, std::span<const float> logits);
+  void begin_beams(Job& job, std::span<const float> logits, double service);
+  void advance_beams(Job& job);
+  void finish_beams(Job& job);
   void give_rows(const std::vector<SequenceRef>& sequences, std::span<const std::size_t> chosen);
   void decode(const std::vector<SequenceRef>& sequences, std::span<const std::size_t> chosen);
   void take(Job& job, Track& track, std::span<const float> logits);

@@ -118,5 +118,29 @@ TEST_F(FrontEnd, NoBosWhereTheModelWantsNone) {
   EXPECT_THAT(encode_prompt("a", true, *bytes_, config_), ElementsAre('a'));
 }
 
+TEST_F(FrontEnd, AChatTemplateOfItsOwnFileGoesFirstAndSeesTheSpecialTokens) {
+  const std::string config = R"({"bos_token": "<s>", "chat_template": "of the config"})";
+  text::ChatRequest request;
+  request.messages = {{{"role", "user"}, {"content", "hi"}}};
+  const auto rendered = [&](const std::map<std::string, std::string>& files) {
+    return parse_chat_template(read_chat_files(*files_of(files))).value().render(request);
+  };
+  EXPECT_EQ(rendered({{"tokenizer_config.json", config}}), "of the config");
+  EXPECT_EQ(rendered({{"tokenizer_config.json", config},
+                      {"chat_template.jinja", "{{ bos_token }}{{ messages[0].content }}"}}),
+            "<s>hi");
+  EXPECT_EQ(rendered({{"chat_template.jinja", "alone"}}), "alone");
+}
+
+TEST_F(FrontEnd, ModelsWithoutAChatTemplateHaveNone) {
+  EXPECT_FALSE(parse_chat_template(read_chat_files(*files_of({}))));
+  EXPECT_FALSE(parse_chat_template(read_chat_files(*checkpoint::open_directory(kBard))));
+}
+
+TEST_F(FrontEnd, AChatTemplateIsParsedWhenItIsAskedFor) {
+  const ChatFiles files = read_chat_files(*files_of({{"chat_template.jinja", "{% for %}"}}));
+  EXPECT_THROW(parse_chat_template(files), Error);
+}
+
 }  // namespace
 }  // namespace xlstm::engine

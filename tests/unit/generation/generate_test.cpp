@@ -408,5 +408,26 @@ TEST_F(ResumeTest, CancelledInThePromptThereAreNoLogits) {
   EXPECT_EQ(result.state_tokens, 0u);
 }
 
+TEST_F(GenerateTest, EchoesThePromptWithCharactersThatItBegins) {
+  given(3, "\xA9 p", 4);
+  request_.prompt = {'p', 'x', 0xC3};
+  request_.echo = true;
+  request_.stop_strings = {"px"};  // not looked for in the prompt
+  EXPECT_EQ(run().text, "px\u00e9 p");
+  EXPECT_EQ(streamed(), "px\u00e9 p");
+  EXPECT_EQ(pieces_.at(0), "px\u00e9");
+}
+
+TEST_F(GenerateTest, EchoesThePromptOfNoTokensAndOfACancelledRequest) {
+  given(2, "a", 4);
+  request_.echo = true;
+  request_.max_tokens = 0;
+  EXPECT_EQ(run().text, "pp");
+  given(2, "a", 4);
+  const std::atomic<bool> cancel = true;
+  callbacks_.cancel = &cancel;
+  EXPECT_EQ(run().text, "") << "its prompt was not read";
+}
+
 }  // namespace
 }  // namespace xlstm::generation

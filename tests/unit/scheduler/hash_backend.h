@@ -51,11 +51,14 @@ class HashBackend final : public backend::Backend {
     for (const backend::PrefillRow& row : rows) {
       auto& state = dynamic_cast<HashState&>(*row.state);
       prefilled.push_back(row.tokens.size());
+      std::size_t position = 0;
       for (std::size_t first = 0; first < row.tokens.size(); first += segment_) {
         state.read(std::uint64_t{1} << 40);  // a segment begins
         for (const TokenId id : row.tokens.subspan(first, std::min(segment_, row.tokens.size() - first))) {
           if (id == poison) throw std::runtime_error("poison");
           state.read(static_cast<std::uint64_t>(id));
+          if (row.wanted == backend::Logits::all) write(state, row.logits.subspan(position * vocab(), vocab()));
+          ++position;
         }
       }
       if (row.wanted == backend::Logits::last) write(state, row.logits);
@@ -78,6 +81,7 @@ class HashBackend final : public backend::Backend {
   std::function<void(std::size_t rows)> on_decode;
 
  private:
+  std::size_t vocab() const { return static_cast<std::size_t>(model_.config.vocab_size); }
   static void write(const HashState& state, std::span<float> logits) {
     for (std::size_t i = 0; i < logits.size(); ++i) {
       logits[i] = static_cast<float>(4 * uniform(RngKey{state.hash, 7}, i));

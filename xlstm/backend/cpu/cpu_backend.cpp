@@ -8,6 +8,7 @@
 #include "xlstm/backend/cpu/blocks.h"
 #include "xlstm/backend/cpu/matrix_view.h"
 #include "xlstm/backend/cpu/norms.h"
+#include "xlstm/backend/cpu/ring.h"
 #include "xlstm/backend/observer.h"
 #include "xlstm/base/error.h"
 #include "xlstm/kernels/cpu/affine.h"
@@ -64,7 +65,8 @@ class CpuBackend final : public Backend {
         activation_dtype_(options.activation_dtype),
         batch_invariant_(options.batch_invariant),
         layout_(std::make_shared<const SlotLayout>(model_->state_spec, options.state_dtype)),
-        pool_(options.num_threads) {
+        pool_(options.num_threads),
+        ring_(*model_) {
     check_activation_dtype(*model_, activation_dtype_);
     kernels::cpu_target_name();  // reads XLSTM_CPU_TARGET: a wrong one is an error here, not in a kernel
   }
@@ -82,9 +84,13 @@ class CpuBackend final : public Backend {
   void set_observer(Observer* observer) override { observer_ = observer; }
   void prefill(std::span<const PrefillRow> rows) override;
   void decode(std::span<const DecodeRow> rows) override;
+  bool can_verify() const noexcept override { return true; }
+  void verify(const VerifyRow& row) override;
+  void accept(State& state, std::size_t tokens) override;
 
  private:
-  Pass pass() { return {*model_, pool_, workspace_, activation_dtype_, batch_invariant_, profile_}; }
+  /// A verification has the bits of single steps whatever the run allows.
+  Pass pass() { return {*model_, pool_, workspace_, activation_dtype_, batch_invariant_ || ring_.active(), profile_}; }
   void start_profile() const noexcept {
     if (profile_ != nullptr) profile_->start();
   }
@@ -92,7 +98,8 @@ class CpuBackend final : public Backend {
   void embed(TokenId token, float* x) const;
   void observe(std::size_t depth, std::int64_t rows, const float* x) const;
   void observe_panels(std::size_t depth, std::int64_t rows, const float* x) const;
-  void step(std::span<const TokenId> tokens, std::span<const StateSlot> slots, std::span<float* const> logits);
+  void step(std::span<const TokenId> tokens, std::span<const StateSlot> slots, std::span<float* const> logits,
+            Ring* ring = nullptr);
   void step_through(const PrefillRow& row, std::int64_t first, std::int64_t tokens, const StateSlot& slot);
   void prefill_segment_of(const PrefillRow& row, std::int64_t first, std::int64_t tokens, const StateSlot& slot);
   void write_all_logits(const PrefillSegment& segment, std::span<float> logits);
@@ -105,6 +112,7 @@ class CpuBackend final : public Backend {
   ThreadPool pool_;
   Workspace workspace_;  // of one block
   Workspace stream_;     // the residual stream, across blocks
+  Ring ring_;            // of the last verification, until any other call
   Profile* profile_ = nullptr;
   Observer* observer_ = nullptr;
 };
@@ -172,9 +180,10 @@ void CpuBackend::write_logits(std::int64_t batch, const float* hidden, std::span
   p.lap(model::Op::head);
 }
 
-/// One token of each row. logits: one place of [V] a row, or empty when nobody wants them.
-void CpuBackend::step(std::span<const TokenId> tokens, std::span<const StateSlot> slots,
-                      std::span<float* const> logits) {
+/// One token of each row, or with a ring the tokens of one sequence. logits: one place of [V] a row, or empty when
+/// nobody wants them.
+void CpuBackend::step(std::span<const TokenId> tokens, std::span<const StateSlot> slots, std::span<float* const> logits,
+                      Ring* ring) {
   const auto batch = static_cast<std::int64_t>(tokens.size());
   const std::int64_t dim = model_->config.embedding_dim;
   stream_.reset();
@@ -182,7 +191,7 @@ void CpuBackend::step(std::span<const TokenId> tokens, std::span<const StateSlot
   for (std::int64_t b = 0; b < batch; ++b) embed(tokens[static_cast<std::size_t>(b)], x + b * dim);
   pass().lap(model::Op::embed);
   observe(0, batch, x);
-  const DecodeBatch decode_batch = {batch, x, slots};
+  const DecodeBatch decode_batch = {batch, x, slots, ring};
   for (std::size_t index = 0; index < model_->blocks.size(); ++index) {
     workspace_.reset();
     std::visit([&](const auto& block) { decode_block(pass(), block, index, decode_batch); }, model_->blocks[index]);
@@ -191,8 +200,32 @@ void CpuBackend::step(std::span<const TokenId> tokens, std::span<const StateSlot
   if (!logits.empty()) write_logits(batch, x, logits);
 }
 
+void CpuBackend::verify(const VerifyRow& row) {
+  start_profile();
+  ring_.clear();
+  check_row(*model_, row);
+  const auto vocab = static_cast<std::size_t>(model_->config.vocab_size);
+  std::vector<float*> logits;
+  for (std::size_t t = 0; t < row.tokens.size(); ++t) logits.push_back(row.logits.data() + t * vocab);
+  ring_.start(slot_of(row.state), std::ssize(row.tokens));
+  step(row.tokens, ring_.slots(), logits, &ring_);
+}
+
+void CpuBackend::accept(State& state, std::size_t tokens) {
+  const StateSlot slot = slot_of(&state);
+  if (!ring_.active() || ring_.state().data != slot.data) {
+    fail(ErrorCode::invalid_argument, "accept", "expected the state of the last verification but got another");
+  }
+  const auto most = static_cast<std::size_t>(ring_.tokens());
+  if (tokens > most) {
+    fail(ErrorCode::invalid_argument, "accept", "expected at most ", most, " tokens but got ", tokens);
+  }
+  ring_.fold(pool_, static_cast<std::int64_t>(tokens));
+}
+
 void CpuBackend::decode(std::span<const DecodeRow> rows) {
   start_profile();
+  ring_.clear();
   check_rows(*model_, rows);
   if (rows.empty()) return;
   std::vector<TokenId> tokens;
@@ -282,6 +315,7 @@ void CpuBackend::prefill_segment_of(const PrefillRow& row, std::int64_t first, s
 
 void CpuBackend::prefill(std::span<const PrefillRow> rows) {
   start_profile();
+  ring_.clear();
   check_rows(*model_, rows);
   std::vector<StateSlot> slots;
   for (const PrefillRow& row : rows) slots.push_back(slot_of(row.state));

@@ -2,9 +2,11 @@
 
 #include <algorithm>
 
+#include "xlstm/backend/cpu/ring.h"
 #include "xlstm/kernels/cpu/bfloat16.h"
 #include "xlstm/kernels/cpu/mlstm_chunkwise.h"
 #include "xlstm/kernels/cpu/mlstm_step.h"
+#include "xlstm/kernels/cpu/mlstm_steps.h"
 #include "xlstm/kernels/cpu/panel.h"
 #include "xlstm/kernels/cpu/vector_ops.h"
 
@@ -49,7 +51,63 @@ kernels::MatrixMemory matrix_memory(const model::Model& model, const StateSlot& 
   return slot.matrix_memory(model.state_spec.first_tensor[block]);
 }
 
+namespace {
+
+/// Gates, n and m of one head after every row of a ring; k and v are kept in it.
+void advance_head(const Pass& pass, std::size_t index, const DecodeBatch& batch, const CellBatch& cell,
+                  std::int64_t head, float* denominators) {
+  const config::ModelConfig& config = pass.model.config;
+  const std::int64_t heads = config.num_heads, qk = config.qk_head_dim(), v = config.v_head_dim();
+  Ring& ring = *batch.ring;
+  for (std::int64_t b = 0; b < batch.size; ++b) {
+    const StateSlot &before = ring.before(b), &after = batch.slots[static_cast<std::size_t>(b)];
+    const std::int64_t gate = b * cell.gate_stride + head;
+    const kernels::MlstmGates gates =
+        kernels::mlstm_gates(cell.i[gate], cell.f[gate], state_tensor(pass.model, before, index, 2)[head]);
+    const float* k = cell.k + b * cell.qk_stride + head * qk;
+    float* n = state_tensor(pass.model, after, index, 1) + head * qk;
+    std::copy_n(state_tensor(pass.model, before, index, 1) + head * qk, qk, n);
+    const float qn = kernels::mlstm_step_normalizer(gates, cell.q + b * cell.qk_stride + head * qk, k, qk, n);
+    denominators[b * heads + head] = kernels::mlstm_denominator(qn, gates.m, config.mlstm_eps);
+    state_tensor(pass.model, after, index, 2)[head] = gates.m;
+    ring.gates(index)[b * heads + head] = gates;
+    std::copy_n(k, qk, ring.k(index) + b * config.qk_dim + head * qk);
+    std::copy_n(cell.v + b * cell.v_stride + head * v, v, ring.v(index) + b * config.v_dim + head * v);
+  }
+}
+
+/// The rows of a ring, in order, with C read once and not written.
+void decode_ring(const Pass& pass, std::size_t index, const DecodeBatch& batch, const CellBatch& cell) {
+  const config::ModelConfig& config = pass.model.config;
+  const std::int64_t heads = config.num_heads, qk = config.qk_head_dim(), v = config.v_head_dim();
+  const std::int64_t slices = (v + kSliceWidth - 1) / kSliceWidth;
+  float* denominators = pass.workspace.take(batch.size * heads);
+  pass.pool.parallel_for(heads, [&](std::int64_t head) { advance_head(pass, index, batch, cell, head, denominators); });
+  pass.pool.parallel_for(heads * slices, [&](std::int64_t task) {
+    const std::int64_t head = task / slices, column = task % slices * kSliceWidth;
+    kernels::MlstmSteps steps;
+    steps.tokens = batch.size;
+    steps.gates = batch.ring->gates(index) + head;
+    steps.q = cell.q + head * qk;
+    steps.k = cell.k + head * qk;
+    steps.v = cell.v + head * v + column;
+    steps.h = cell.h + head * v + column;
+    steps.gate_stride = heads;
+    steps.q_stride = steps.k_stride = cell.qk_stride;
+    steps.v_stride = cell.v_stride;
+    steps.h_stride = cell.h_stride;
+    kernels::mlstm_steps_slice(steps, qk, std::min(kSliceWidth, v - column), v,
+                               matrix_memory(pass.model, batch.ring->state(), index) + (head * qk * v + column));
+  });
+  for (std::int64_t task = 0; task < batch.size * heads; ++task) {
+    kernels::scale_in_place(cell.h + task / heads * cell.h_stride + task % heads * v, v, 1.0f / denominators[task]);
+  }
+}
+
+}  // namespace
+
 void mlstm_cell_decode(const Pass& pass, std::size_t index, const DecodeBatch& batch, const CellBatch& cell) {
+  if (batch.ring != nullptr) return decode_ring(pass, index, batch, cell);
   const config::ModelConfig& config = pass.model.config;
   const std::int64_t heads = config.num_heads, qk = config.qk_head_dim(), v = config.v_head_dim();
   const std::int64_t slices = (v + kSliceWidth - 1) / kSliceWidth;

@@ -9,7 +9,8 @@
 namespace xlstm::backend {
 
 /// Decode. Row b of q, k [batch, qk], v [batch, v], i, f [batch, NH] at stride floats; q or k carries the scale
-/// already. The state is the first three tensors (C, n, m) of block `index`. h [batch, v] is written.
+/// already. The state is the first three tensors (C, n, m) of block `index`; with a ring C stays as it was, and the
+/// ring keeps what the rows add to it. h [batch, v] is written.
 struct CellBatch {
   const float* q = nullptr;
   const float* k = nullptr;

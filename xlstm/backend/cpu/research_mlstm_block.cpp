@@ -37,8 +37,8 @@ void decode_block(const Pass& pass, const model::ResearchMlstmBlock& block, std:
   project(pass, a, n, std::array<Projection, 1>{{{&block.proj_up, up, 2 * inner}}});
   pass.lap(Op::up_projection);
   float* conv = pass.workspace.take(n * inner);
-  pass.pool.parallel_for(n, [&](std::int64_t b) {
-    float* history = state_tensor(pass.model, batch.slots[static_cast<std::size_t>(b)], index, kConvState);
+  for_each_row(pass, batch, [&](std::int64_t b) {
+    float* history = row_tensor(pass, batch, b, index, kConvState);
     conv_step(block.conv, up + b * 2 * inner, history, conv + b * inner);
   });
   pass.lap(Op::conv);

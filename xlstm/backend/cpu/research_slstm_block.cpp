@@ -72,6 +72,27 @@ void cell_step(const model::ResearchSlstmBlock& block, const config::ModelConfig
   }
 }
 
+/// raw [batch, 4, D]; rooms [batch, heads, 4, DH].
+void cells(const Pass& pass, const model::ResearchSlstmBlock& block, std::size_t index, const DecodeBatch& batch,
+           const float* raw, float* rooms) {
+  const config::ModelConfig& config = pass.model.config;
+  const std::int64_t dim = config.embedding_dim, heads = config.slstm_num_heads, width = config.slstm_head_dim();
+  const auto cell = [&](std::int64_t b, std::int64_t head, float* state) {
+    cell_step(block, config, head, raw + b * kGates * dim + head * width, dim, state,
+              rooms + (b * heads + head) * kGates * width);
+  };
+  if (batch.ring == nullptr) {
+    return pass.pool.parallel_for(batch.size * heads, [&](std::int64_t task) {
+      const std::int64_t b = task / heads;
+      cell(b, task % heads, state_tensor(pass.model, batch.slots[static_cast<std::size_t>(b)], index, 0));
+    });
+  }
+  for (std::int64_t b = 0; b < batch.size; ++b) {
+    float* state = row_tensor(pass, batch, b, index, 0);
+    pass.pool.parallel_for(heads, [&](std::int64_t head) { cell(b, head, state); });
+  }
+}
+
 void decode_ffn(const Pass& pass, const model::GatedFfn& ffn, const DecodeBatch& batch) {
   const std::int64_t dim = pass.model.config.embedding_dim, width = ffn.down.in_dim(), n = batch.size;
   float* u = pass.workspace.take(n * dim);
@@ -146,8 +167,8 @@ void decode_block(const Pass& pass, const model::ResearchSlstmBlock& block, std:
   float* raw = pass.workspace.take(n * kGates * dim);
   float* rooms = pass.workspace.take(n * heads * kGates * width);
   if (block.conv) {
-    pass.pool.parallel_for(n, [&](std::int64_t b) {
-      float* history = state_tensor(pass.model, batch.slots[static_cast<std::size_t>(b)], index, kConvState);
+    for_each_row(pass, batch, [&](std::int64_t b) {
+      float* history = row_tensor(pass, batch, b, index, kConvState);
       conv_step(*block.conv, a + b * dim, history, conv + b * dim);
     });
     pass.lap(Op::conv);
@@ -162,11 +183,7 @@ void decode_block(const Pass& pass, const model::ResearchSlstmBlock& block, std:
     headwise(block.ogate, x, gates + 3 * dim);
   });
   pass.lap(Op::headwise);
-  pass.pool.parallel_for(n * heads, [&](std::int64_t task) {
-    const std::int64_t b = task / heads, head = task % heads;
-    float* state = state_tensor(pass.model, batch.slots[static_cast<std::size_t>(b)], index, 0);
-    cell_step(block, config, head, raw + b * kGates * dim + head * width, dim, state, rooms + task * kGates * width);
-  });
+  cells(pass, block, index, batch, raw, rooms);
   pass.lap(Op::slstm_scan);
   for (std::int64_t b = 0; b < n; ++b) {
     const float* y = state_tensor(pass.model, batch.slots[static_cast<std::size_t>(b)], index, 0);

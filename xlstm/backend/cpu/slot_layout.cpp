@@ -9,7 +9,7 @@ constexpr std::size_t kLine = 64;
 
 }  // namespace
 
-SlotLayout::SlotLayout(const config::StateSpec& spec, DType state_dtype)
+SlotLayout::SlotLayout(const config::StateSpec& spec, DType state_dtype, Holds holds)
     : state_dtype_(state_dtype), host_size_(static_cast<std::size_t>(spec.slot_size)) {
   if (state_dtype != DType::float32 && state_dtype != DType::bfloat16) {
     fail(ErrorCode::invalid_argument, "state dtype", "expected float32 or bfloat16 but got ", dtype_name(state_dtype));
@@ -20,7 +20,8 @@ SlotLayout::SlotLayout(const config::StateSpec& spec, DType state_dtype)
     Place place;
     place.offset = nbytes_;
     place.host_offset = static_cast<std::size_t>(tensor.offset);
-    place.host_size = static_cast<std::size_t>(end - tensor.offset);  // padding included
+    const bool held = holds == Holds::everything || !tensor.is_matrix_memory;
+    place.host_size = held ? static_cast<std::size_t>(end - tensor.offset) : 0;  // padding included
     place.dtype = tensor.stored_dtype(state_dtype);
     nbytes_ += (place.host_size * dtype_size(place.dtype) + kLine - 1) / kLine * kLine;
     places_.push_back(place);

@@ -16,14 +16,17 @@ namespace xlstm::backend {
 /// (float32 or bfloat16), everything else in float32. Tensors are counted as in the spec.
 class SlotLayout {
  public:
+  enum class Holds { everything, all_but_matrix_memories };
   /// Errors: invalid_argument for another dtype.
-  SlotLayout(const config::StateSpec& spec, DType state_dtype);
+  SlotLayout(const config::StateSpec& spec, DType state_dtype, Holds holds = Holds::everything);
 
   DType state_dtype() const noexcept { return state_dtype_; }
   /// Bytes of one slot, whole cache lines, and float32 values of its StateSpec form; both with padding.
   std::size_t nbytes() const noexcept { return nbytes_; }
   std::size_t host_size() const noexcept { return host_size_; }
   std::size_t offset(std::size_t tensor) const noexcept { return places_[tensor].offset; }
+  /// Values of a tensor, padding included; 0 of one that it does not hold.
+  std::size_t size(std::size_t tensor) const noexcept { return places_[tensor].host_size; }
 
   /// Between a slot and host_size() float32 values. Out is exact; in rounds what is kept narrower to nearest even.
   void to_host(const std::byte* slot, std::span<float> host) const;

@@ -34,17 +34,33 @@ HWY_INLINE void store_kept(D d, V value, float* to) {
   hn::StoreU(value, d, to);
 }
 
-/// Rounded to nearest even as float32_to_bfloat16 does, on every target: AVX512_BF16's own conversion would take
-/// subnormals for zeros. A quiet NaN, as those of arithmetic are, is cut off: rounding could carry it into a zero.
+/// The bits of bfloat16 in the upper halves, rounded to nearest even as float32_to_bfloat16 does, on every target:
+/// AVX512_BF16's own conversion would take subnormals for zeros. A quiet NaN, as those of arithmetic are, is cut off:
+/// rounding could carry it into a zero.
 template <class D, class V = hn::Vec<D>>
-HWY_INLINE void store_kept(D, V value, std::uint16_t* to) {
+HWY_INLINE hn::Vec<hn::RebindToUnsigned<D>> rounded_bits(D, V value) {
   const hn::RebindToUnsigned<D> d32;
-  const hn::Rebind<std::uint16_t, D> d16;
   const auto bits = hn::BitCast(d32, value);
   const auto is_odd = hn::And(hn::ShiftRight<16>(bits), hn::Set(d32, 1u));
   const auto half = hn::Add(is_odd, hn::Set(d32, 0x7fffu));
-  const auto rounded = hn::Add(bits, hn::IfThenZeroElse(hn::RebindMask(d32, hn::IsNaN(value)), half));
-  hn::StoreU(hn::TruncateTo(d16, hn::ShiftRight<16>(rounded)), d16, to);
+  return hn::Add(bits, hn::IfThenZeroElse(hn::RebindMask(d32, hn::IsNaN(value)), half));
+}
+
+template <class D, class V = hn::Vec<D>>
+HWY_INLINE void store_kept(D d, V value, std::uint16_t* to) {
+  const hn::Rebind<std::uint16_t, D> d16;
+  hn::StoreU(hn::TruncateTo(d16, hn::ShiftRight<16>(rounded_bits(d, value))), d16, to);
+}
+
+/// What load_kept gives after store_kept to a T.
+template <class T, class D, class V = hn::Vec<D>>
+HWY_INLINE V as_kept(D d, V value) {
+  if constexpr (sizeof(T) == sizeof(float)) {
+    return value;
+  } else {
+    const hn::RebindToUnsigned<D> d32;
+    return hn::BitCast(d, hn::And(rounded_bits(d, value), hn::Set(d32, 0xffff0000u)));
+  }
 }
 
 }  // namespace HWY_NAMESPACE
