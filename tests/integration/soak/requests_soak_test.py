@@ -6,6 +6,7 @@ import json
 import os
 import pathlib
 import random
+import statistics
 import subprocess
 import sys
 import threading
@@ -23,6 +24,15 @@ def resident_bytes(pid):
         if line.startswith("VmRSS:"):
             return int(line.split()[1]) * 1024
     raise ProcessLookupError(f"process {pid} has ended")
+
+
+def settled_bytes(pid):
+    """Median of half a minute, as requests of several samples come and go: single moments lie up to 3 % apart."""
+    samples = []
+    for _ in range(30):
+        samples.append(resident_bytes(pid))
+        time.sleep(min(1, SECONDS / 300))
+    return statistics.median(samples)
 
 
 def request(rng, number):
@@ -74,16 +84,16 @@ class RequestsSoakTest(unittest.TestCase):
         for thread in threads:
             thread.start()
         time.sleep(SECONDS * WARM_UP)
-        early_memory, early = resident_bytes(self.process.pid), self.answered
+        early_memory, early = settled_bytes(self.process.pid), self.answered
         time.sleep(SECONDS * (1 - WARM_UP))
-        late_memory, late = resident_bytes(self.process.pid), self.answered
+        late_memory, late = settled_bytes(self.process.pid), self.answered
         self.stop.set()
         for thread in threads:
             thread.join()
         errors = self.process.stderr.read()
         status = self.process.wait(timeout=60)
-        print(f"{self.answered} requests in {SECONDS:.0f} s; resident {early_memory >> 10} KiB after {SECONDS * WARM_UP:.0f} s, "
-              f"{late_memory >> 10} KiB at the end: {late_memory / early_memory:.4f}\n{errors}")
+        print(f"{self.answered} requests in {SECONDS:.0f} s; resident {early_memory / 1024:.0f} KiB after {SECONDS * WARM_UP:.0f} s, "
+              f"{late_memory / 1024:.0f} KiB at the end: {late_memory / early_memory:.4f}\n{errors}")
         self.assertEqual(status, 2, errors)  # of the wrong lines
         self.assertEqual(self.answered, self.sent)
         self.assertGreater(late, early)
