@@ -171,6 +171,29 @@ void add_service_flags(CLI::App& verb, ServiceFlags& flags) {
   verb.add_flag("--exact-reuse", flags.exact_reuse,
                 "Start only from states that give the bits of a run without cache: the same text at any load")
       ->group("Requests");
+  verb.add_option("--prefill-workers", flags.prefill_workers,
+                  "Engines of their own that read long prompts (1024 tokens and more) beside decoding")
+      ->type_name("N")
+      ->transform(integer_between(0, 64))
+      ->group("Requests")
+      ->capture_default_str();
+  verb.add_option("--prefill-threads", flags.prefill_threads, "Threads of each of these; 0: half of --threads")
+      ->type_name("N")
+      ->transform(integer_between(0, kMostThreads))
+      ->group("Requests")
+      ->capture_default_str();
+  CLI::Option* directory =
+      verb.add_option("--state-cache", flags.state_cache,
+                      "Keep states here that do not fit in memory, and find them again, in later runs too")
+          ->type_name("DIR")
+          ->check(not_empty("a directory"))
+          ->group("Requests");
+  verb.add_option("--state-cache-size", flags.state_cache_size,
+                  "Bytes that --state-cache may take, as 50GB; without it 10 GiB")
+      ->type_name("SIZE")
+      ->check(not_empty("a size"))
+      ->needs(directory)
+      ->group("Requests");
   add_stats_flag(verb, flags.stats_socket);
 }
 
@@ -192,6 +215,11 @@ engine::ServiceOptions service_options(const ServiceFlags& flags) {
   if (!flags.state_memory.empty())
     options.scheduler.max_state_bytes = parse_bytes(flags.state_memory, "--state-memory");
   options.prefix_cache = flags.prefix_cache;
+  options.prefill_workers = flags.prefill_workers;
+  options.prefill_threads = flags.prefill_threads;
+  options.state_cache = flags.state_cache;
+  if (!flags.state_cache_size.empty())
+    options.state_cache_bytes = parse_bytes(flags.state_cache_size, "--state-cache-size");
   return options;
 }
 

@@ -66,7 +66,11 @@ struct ServiceFlags {
   std::string state_memory;  // as written; empty: a quarter of what is left
   bool prefix_cache = true;
   bool exact_reuse = false;
-  std::string stats_socket;  // empty: none
+  int prefill_workers = 0;
+  int prefill_threads = 0;       // 0: half of the engine's
+  std::string state_cache;       // a directory; empty: none
+  std::string state_cache_size;  // as written; empty: 10 GiB
+  std::string stats_socket;      // empty: none
 };
 void add_service_flags(CLI::App& verb, ServiceFlags& flags);
 /// Errors: invalid_argument.

@@ -51,6 +51,14 @@ std::string screen(const Json& stats, const std::optional<Json>& before) {
          fmt::format("prefix cache    {} snapshots, {} | {} of {} found, {} tokens not read again, {} given up\n",
                      now("cached_snapshots"), human_bytes(now("cache_bytes")), now("cache_hits"), queries,
                      now("cached_tokens"), now("cache_evictions")) +
+         (now("max_disk_bytes") == 0
+              ? ""
+              : fmt::format(
+                    "state cache     {} snapshots, {} of {} | {} restored, {} written, {} given up, {} damaged | "
+                    "{} swapped out\n",
+                    now("disk_snapshots"), human_bytes(now("disk_bytes")), human_bytes(now("max_disk_bytes")),
+                    now("restores"), now("disk_writes"), now("disk_evictions"), now("disk_damaged"),
+                    now("swaps_out"))) +
          times(stats, "queue_seconds", "in the queue") + times(stats, "first_token_seconds", "to first token") +
          times(stats, "inter_token_seconds", "between tokens") + times(stats, "request_seconds", "whole request");
 }

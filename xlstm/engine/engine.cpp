@@ -117,6 +117,12 @@ void Engine::start_backend(const LoadOptions& options) {
   report(options, 1);
 }
 
+std::unique_ptr<backend::Backend> Engine::make_backend(int num_threads) const {
+  backend::Options options = backend_options_;
+  options.num_threads = num_threads;
+  return backend::make_backend(backend_->name(), model_, options);
+}
+
 void Engine::set_num_threads(int num_threads) {
   backend_options_.num_threads = num_threads;
   backend_ = backend::make_backend(backend_->name(), model_, backend_options_);

@@ -115,6 +115,8 @@ class Engine {
   const model::Model& model() const noexcept { return *model_; }
   const tokenizer::Tokenizer& tokenizer() const noexcept { return *tokenizer_; }
   backend::Backend& backend() noexcept { return *backend_; }
+  /// Another one over the same model, with the same arithmetic. From any thread: it belongs to that one.
+  std::unique_ptr<backend::Backend> make_backend(int num_threads) const;
   /// From now on so many threads; 0: the cores this process may use. Sessions go on.
   void set_num_threads(int num_threads);
   /// Bytes of one sequence's state in the dtype it is kept in.
@@ -128,6 +130,9 @@ class Engine {
   /// 32 hex digits over config and every weight (see engine/model_hash.h); computed on first use, which reads all
   /// weights.
   const std::string& model_hash();
+
+  /// What computes its bits: backend, CPU target, activation dtype and segment.
+  std::string arithmetic() const;
 
   /// Ids of text; with_bos prepends the BOS when the model asks for one and the text does not begin with it.
   std::vector<TokenId> encode(std::string_view text, bool with_bos) const;
@@ -168,7 +173,6 @@ class Engine {
  private:
   Engine() = default;
   void start_backend(const LoadOptions& options);
-  std::string arithmetic() const;
   void record_prefill(Session& session, std::span<const TokenId> tokens, std::span<const float> logits) const;
   std::vector<float> new_logits(std::size_t positions) const;
 

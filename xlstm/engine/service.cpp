@@ -6,6 +6,7 @@
 #include "xlstm/base/error.h"
 #include "xlstm/base/log.h"
 #include "xlstm/checkpoint/available_memory.h"
+#include "xlstm/scheduler/directory_store.h"
 
 namespace xlstm::engine {
 namespace {
@@ -21,6 +22,32 @@ scheduler::Options with_defaults(const ServiceOptions& options, std::size_t stat
     made.max_cache_bytes = made.max_state_bytes / 2;
   }
   return made;
+}
+
+std::unique_ptr<scheduler::SnapshotStore> open_store(const ServiceOptions& options, Engine& engine) {
+  if (options.state_cache.empty()) return nullptr;
+  const backend::Backend& backend = engine.backend();
+  scheduler::StoreOwner owner{engine.model().state_spec,
+                              engine.model_hash(),
+                              engine.tokenizer().fingerprint(),
+                              engine.arithmetic(),
+                              backend.state_dtype(),
+                              engine.model().config.vocab_size,
+                              backend.prefill_segment(),
+                              /*states_are_memory=*/backend.name() == "cpu"};
+  scheduler::DirectoryOptions directory{options.state_cache, options.state_cache_bytes};
+  return std::make_unique<scheduler::DirectoryStore>(std::move(directory), std::move(owner));
+}
+
+std::vector<std::unique_ptr<scheduler::PrefillWorker>> make_workers(const ServiceOptions& options, Engine& engine) {
+  std::vector<std::unique_ptr<scheduler::PrefillWorker>> workers;
+  const int threads =
+      options.prefill_threads > 0 ? options.prefill_threads : std::max(engine.backend().num_threads() / 2, 1);
+  for (int i = 0; i < options.prefill_workers; ++i) {
+    workers.push_back(
+        std::make_unique<scheduler::ThreadPrefillWorker>([&engine, threads] { return engine.make_backend(threads); }));
+  }
+  return workers;
 }
 
 }  // namespace
@@ -46,7 +73,8 @@ std::unique_ptr<Service> Service::start(const Load& load, const ServiceOptions& 
 void Service::load(const Load& load, const ServiceOptions& options) {
   engine_ = load();
   scheduler_ = std::make_unique<scheduler::Scheduler>(engine_->backend(), engine_->tokenizer(),
-                                                      with_defaults(options, engine_->state_nbytes()));
+                                                      with_defaults(options, engine_->state_nbytes()),
+                                                      open_store(options, *engine_), make_workers(options, *engine_));
 }
 
 Service::~Service() {
@@ -70,6 +98,7 @@ void Service::loop() {
     stats_ = scheduler_->stats();
   }
   scheduler_->cancel_all();
+  scheduler_->persist_cache();
   scheduler_.reset();  // states and MLX arrays end on the thread they were made on
   engine_.reset();
 }
@@ -114,6 +143,10 @@ RequestId Service::submit(Submission submission) {
 void Service::cancel(RequestId id) {
   const std::lock_guard lock(mutex_);
   cancellations_.push_back(id);  // no need to wake: there is something to cancel only while it runs
+}
+
+void Service::drain() {
+  call([](Engine&, scheduler::Scheduler& scheduler) { scheduler.drain(); }).get();
 }
 
 std::future<Outcome> Service::run(Submission submission) {

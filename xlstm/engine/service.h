@@ -3,6 +3,7 @@
 
 #include <condition_variable>
 #include <cstddef>
+#include <filesystem>
 #include <functional>
 #include <future>
 #include <memory>
@@ -24,17 +25,26 @@ using scheduler::Submission;
 
 struct ServiceOptions {
   /// max_state_bytes 0: a quarter of the memory that is left, at least two states; max_cache_bytes 0: half of that.
-  scheduler::Options scheduler;
+  scheduler::Options scheduler = {};
   bool prefix_cache = true;
+  /// Where the prefix cache puts what it evicts, and what is swapped out (scheduler::DirectoryStore); empty: nowhere.
+  /// The model's hash is computed for it, which reads every weight.
+  std::filesystem::path state_cache = {};
+  std::size_t state_cache_bytes = std::size_t{10} << 30;
+  /// Prompts of scheduler.worker_tokens and more are read by so many threads, each with its own backend over the same
+  /// model: beside decoding, not between its steps.
+  int prefill_workers = 0;
+  int prefill_threads = 0;  // of each; 0: half of the engine's, at least one
 };
 
 /// Thread safety: every method from any thread; listeners are called on the engine's thread and must not wait for it.
-/// The destructor cancels what is left and returns when every listener has heard its end.
+/// The destructor cancels what is left and returns when every listener has heard its end and, with a state cache, the
+/// prefix cache is written.
 class Service {
  public:
   using Load = std::function<std::unique_ptr<Engine>()>;
   /// Calls `load` on the engine's thread (an MLX stream belongs to its thread). Errors: those of load; overloaded (not
-  /// even one state fits).
+  /// even one state fits); invalid_argument (the state cache is no directory to write to).
   static std::unique_ptr<Service> start(const Load& load, const ServiceOptions& options);
   ~Service();
   Service(const Service&) = delete;
@@ -44,6 +54,9 @@ class Service {
   RequestId submit(Submission submission);
   /// Before the next step does anything for it. Of no effect on one that has ended.
   void cancel(RequestId id);
+  /// Ends every request so that it can go on elsewhere (Outcome::rest) and returns when all listeners have heard it.
+  /// What is submitted later runs as ever.
+  void drain();
   /// The end of a request as a future. Errors: as submit(); the future throws the request's own fault.
   std::future<Outcome> run(Submission submission);
   /// Runs `action(engine, scheduler)` on the engine's thread between two steps.

@@ -33,7 +33,7 @@ Sequence::Sequence(const tokenizer::Tokenizer& tokenizer, const Request& request
   for (const TokenId id : stop_ids_) {
     if (id >= 0) early_sampling_.logit_bias.emplace_back(id, -std::numeric_limits<float>::infinity());
   }
-  replay();
+  replay(request.echo);
   history_.insert(history_.end(), request.prompt.begin(), request.prompt.end());
   if (request.echo) echo(request.prompt);
   if (constraint_ && constraint_->over()) {
@@ -45,18 +45,26 @@ Sequence::Sequence(const tokenizer::Tokenizer& tokenizer, const Request& request
 }
 
 /// What an earlier part of the request has said: the rules of text see it again, and nothing comes out.
-void Sequence::replay() {
+void Sequence::replay(bool echoed) {
   const auto drawn = std::span(history_).last(drawn_before_);
+  if (echoed && !drawn.empty()) {  // the prompt was, and its last character may still be half
+    echo(std::span(history_).first(history_.size() - drawn_before_));
+    echo_.clear();
+  }
   if (constraint_) constraint_->replay(drawn);
+  std::int64_t number = 0;
   for (const TokenId id : drawn) {
+    ++number;
     if (is_stop(id)) continue;
-    matcher_.push(detokenizer_.push(id));
+    const std::string piece = detokenizer_.push(id);
+    if (number < min_tokens_) continue;  // as in text_of
+    matcher_.push(piece);
     if (matcher_.stopped()) matcher_ = text::StopMatcher(stop_strings_);
   }
 }
 
 /// A character that the prompt begins and the first tokens end comes out with them.
-void Sequence::echo(const std::vector<TokenId>& prompt) {
+void Sequence::echo(std::span<const TokenId> prompt) {
   for (const TokenId id : prompt) {
     const bool has_text = static_cast<std::size_t>(id) < tokenizer_->vocab_size() && !tokenizer_->is_special(id);
     if (has_text) echo_ += detokenizer_.push(id);

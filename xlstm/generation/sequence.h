@@ -53,8 +53,8 @@ class Sequence {
   const std::vector<TokenId>& ids() const noexcept { return ids_; }
 
  private:
-  void replay();
-  void echo(const std::vector<TokenId>& prompt);
+  void replay(bool echoed);
+  void echo(std::span<const TokenId> prompt);
   bool is_stop(TokenId id) const;
   std::int64_t drawn() const noexcept { return static_cast<std::int64_t>(drawn_before_ + ids_.size()); }
   TokenId draw(std::span<const float> logits);

@@ -60,6 +60,19 @@ std::vector<std::size_t> plan_decode(std::span<const SequenceView> sequences, co
   return rows;
 }
 
+std::vector<std::size_t> indices(std::size_t count) {
+  std::vector<std::size_t> all(count);
+  std::iota(all.begin(), all.end(), std::size_t{0});
+  return all;
+}
+
+std::vector<std::size_t> admission_order(std::span<const WaitingView> waiting) {
+  std::vector<std::size_t> order = indices(waiting.size());
+  const auto key = [&](std::size_t i) { return std::pair(-waiting[i].priority, waiting[i].order); };
+  std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return key(a) < key(b); });
+  return order;
+}
+
 }  // namespace
 
 StepPlan plan_step(std::span<const SequenceView> sequences, const Limits& limits) {
@@ -67,17 +80,41 @@ StepPlan plan_step(std::span<const SequenceView> sequences, const Limits& limits
 }
 
 std::vector<std::size_t> plan_admission(std::span<const WaitingView> waiting, std::size_t free_states) {
-  std::vector<std::size_t> order(waiting.size());
-  std::iota(order.begin(), order.end(), std::size_t{0});
-  const auto key = [&](std::size_t i) { return std::pair(-waiting[i].priority, waiting[i].order); };
-  std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return key(a) < key(b); });
   std::vector<std::size_t> admitted;
-  for (const std::size_t i : order) {
+  for (const std::size_t i : admission_order(waiting)) {
     if (waiting[i].states > free_states) break;
     free_states -= waiting[i].states;
     admitted.push_back(i);
   }
   return admitted;
+}
+
+std::vector<std::size_t> plan_swap_out(std::span<const WaitingView> waiting, std::span<const RunningView> running,
+                                       std::size_t free_states, std::size_t turn) {
+  std::vector<std::size_t> victims = indices(running.size()), chosen;
+  const auto key = [&](std::size_t i) {
+    const RunningView& r = running[i];
+    return std::tuple(r.priority, ~r.turn, ~r.order);
+  };
+  std::sort(victims.begin(), victims.end(), [&](std::size_t a, std::size_t b) { return key(a) < key(b); });
+  for (const std::size_t i : admission_order(waiting)) {
+    const WaitingView& w = waiting[i];
+    std::vector<std::size_t> his;
+    std::size_t freed = free_states;
+    for (const std::size_t v : victims) {
+      if (freed >= w.states) break;
+      const RunningView& r = running[v];
+      if (r.priority > w.priority || (r.priority == w.priority && r.turn < turn)) continue;
+      his.push_back(v);
+      freed += r.states;
+    }
+    if (freed < w.states) break;
+    free_states = freed - w.states;
+    std::erase_if(victims, [&](std::size_t v) { return std::find(his.begin(), his.end(), v) != his.end(); });
+    chosen.insert(chosen.end(), his.begin(), his.end());
+  }
+  std::sort(chosen.begin(), chosen.end());
+  return chosen;
 }
 
 }  // namespace xlstm::scheduler

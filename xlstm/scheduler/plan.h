@@ -22,8 +22,16 @@ struct SequenceView {
 /// A request that has no state yet.
 struct WaitingView {
   std::int64_t priority = 0;
+  std::uint64_t order = 0;  // the least goes first among equals
+  std::size_t states = 1;   // that it will need
+};
+
+/// A request that decodes, and whose states could be swapped out.
+struct RunningView {
+  std::int64_t priority = 0;
   std::uint64_t order = 0;
-  std::size_t states = 1;  // that it will need
+  std::size_t states = 1;  // that it would free
+  std::size_t turn = 0;    // tokens that it has decoded since it was given them
 };
 
 struct Limits {
@@ -54,5 +62,12 @@ StepPlan plan_step(std::span<const SequenceView> sequences, const Limits& limits
 /// Who is given states now, by priority, then arrival. The first who needs more than are left ends it: nobody behind
 /// him goes ahead, or he would wait for ever.
 std::vector<std::size_t> plan_admission(std::span<const WaitingView> waiting, std::size_t free_states);
+
+/// Who gives up his states for those who wait, ascending. For each of these, in the order of plan_admission, until one
+/// cannot be helped: those of less priority, or of the same whose turn is of `turn` tokens or more; of them the least
+/// priority first, then the longest turn, then the latest order. Nobody when free states do, or when all together
+/// would not.
+std::vector<std::size_t> plan_swap_out(std::span<const WaitingView> waiting, std::span<const RunningView> running,
+                                       std::size_t free_states, std::size_t turn);
 
 }  // namespace xlstm::scheduler

@@ -24,8 +24,8 @@ bool usable(const Snapshot& snapshot, bool at_end, bool exact) {
 
 }  // namespace
 
-PrefixCache::PrefixCache(std::size_t max_bytes, std::size_t state_bytes)
-    : max_bytes_(max_bytes), state_bytes_(state_bytes) {}
+PrefixCache::PrefixCache(std::size_t max_bytes, std::size_t state_bytes, Evicted evicted)
+    : max_bytes_(max_bytes), state_bytes_(state_bytes), evicted_(std::move(evicted)) {}
 
 std::size_t PrefixCache::cost(const Snapshot& snapshot) const noexcept {
   return state_bytes_ + snapshot.logits.size() * sizeof(float);
@@ -125,8 +125,15 @@ void PrefixCache::erase(std::span<const TokenId> ids) {
 
 bool PrefixCache::evict_one() {
   if (recent_.empty()) return false;
-  remove_snapshot(recent_.back());
+  Node* last = recent_.back();
+  Snapshot snapshot = *last->snapshot;
+  std::vector<TokenId> ids;
+  for (const Node* node = last; evicted_ && node != nullptr; node = node->parent) {
+    ids.insert(ids.begin(), node->edge.begin(), node->edge.end());
+  }
+  remove_snapshot(last);
   ++evictions_;
+  if (evicted_) evicted_(std::move(ids), std::move(snapshot));
   return true;
 }
 

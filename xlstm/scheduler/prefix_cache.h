@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <list>
 #include <map>
 #include <memory>
@@ -32,7 +33,10 @@ struct Snapshot {
 /// snapshot goes first. Not thread-safe.
 class PrefixCache {
  public:
-  PrefixCache(std::size_t max_bytes, std::size_t state_bytes);
+  /// Takes over what is evicted, with its ids.
+  using Evicted = std::function<void(std::vector<TokenId> ids, Snapshot snapshot)>;
+
+  PrefixCache(std::size_t max_bytes, std::size_t state_bytes, Evicted evicted = {});
   PrefixCache(const PrefixCache&) = delete;
 
   struct Hit {
@@ -75,6 +79,7 @@ class PrefixCache {
   std::size_t cost(const Snapshot& snapshot) const noexcept;
 
   std::size_t max_bytes_, state_bytes_;
+  Evicted evicted_;
   Node root_;
   Recent recent_;
   std::size_t bytes_ = 0, evictions_ = 0;

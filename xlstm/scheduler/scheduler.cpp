@@ -26,6 +26,7 @@ void log_end(const Job& job) {
   log(LogLevel::info, "request=" + std::to_string(job.id) + " end=" +
                           (job.fault       ? "failed"
                            : job.cancelled ? "cancelled"
+                           : job.drained   ? "drained"
                                            : "completed") +
                           " samples=" + std::to_string(job.submission.num_samples) +
                           " prompt_tokens=" + std::to_string(job.outcome.prompt_tokens) + " cached_tokens=" +
@@ -87,16 +88,22 @@ void Scheduler::check(const Submission& submission) const {
   }
 }
 
-Scheduler::Scheduler(backend::Backend& backend, const tokenizer::Tokenizer& tokenizer, const Options& options)
+Scheduler::Scheduler(backend::Backend& backend, const tokenizer::Tokenizer& tokenizer, const Options& options,
+                     std::unique_ptr<SnapshotStore> store, std::vector<std::unique_ptr<PrefillWorker>> workers)
     : backend_(backend),
       tokenizer_(tokenizer),
       options_(options),
-      cache_(options.max_cache_bytes, backend.model().state_spec.nbytes(backend.state_dtype())),
+      store_(std::move(store)),
+      workers_(std::move(workers)),
+      cache_(
+          options.max_cache_bytes, backend.model().state_spec.nbytes(backend.state_dtype()),
+          [this](std::vector<TokenId> ids, Snapshot snapshot) { keep_evicted(std::move(ids), std::move(snapshot)); }),
       pool_(backend, options.max_state_bytes, [this] { return cache_.evict_one(); }),
       logits_(options.max_rows * static_cast<std::size_t>(backend.model().config.vocab_size)) {
   require_positive(options.max_rows, "max_rows");
   require_positive(options.prefill_step_size, "prefill_step_size");
   require_positive(options.time_slice, "time_slice");
+  require_positive(options.swap_slice, "swap_slice");
 }
 
 Scheduler::~Scheduler() = default;
@@ -123,6 +130,7 @@ void Scheduler::add(RequestId id, Submission submission) {
   job->ids.insert(job->ids.end(), prompt.begin(), prompt.end());
   job->outcome.prompt_tokens = prompt.size();
   job->boundaries = boundaries(*job);
+  job->order = next_order_++;
   jobs_.push_back(std::move(job));
   ++stats_.submitted;
 }
@@ -138,17 +146,26 @@ bool Scheduler::cancel(RequestId id) {
 
 bool Scheduler::step() {
   const bool reaped = reap();
+  if (store_) swap_out();
   admit();
+  Progress progress;
+  land(progress);
   const auto [sequences, plan] = plan_next();
   for (const Piece& piece : plan.prefill) {
     Job& job = *sequences[piece.index].job;
+    if (!(job.state ? pool_.has_room_to_write(job.state) : pool_.has_room())) {
+      progress.blocked.push_back(&job);
+      continue;
+    }
+    progress.made = true;
     guard(job, [&] { prefill(job, piece.tokens); });
   }
-  decode(sequences, plan.decode);
-  if (plan.decode.empty()) stats_.rows = 0;
-  const bool worked = !plan.prefill.empty() || !plan.decode.empty();
-  if (worked) ++stats_.steps;
-  return reap() || worked || reaped;
+  stats_.rows = 0;
+  decode(sequences, plan.decode, progress);
+  if (progress.made) ++stats_.steps;
+  const bool waits = !progress.made && wait_for_arrival();
+  if (!progress.made && !waits && !progress.blocked.empty()) fail_one(progress.blocked);
+  return reap() || progress.made || waits || reaped;
 }
 
 /// What `action` throws becomes the fault of the job.
@@ -174,19 +191,23 @@ bool Scheduler::reap() {
 }
 
 void Scheduler::finish(Job& job) {
+  if (job.wanted) *job.wanted = false;
   if (job.beams) finish_beams(job);
   for (const auto& track : job.tracks) {
     if (!track->sequence) continue;
-    if (!track->sequence->ended()) track->result.text += track->sequence->end(generation::FinishReason::cancelled);
+    if (!track->sequence->ended()) {
+      const std::string held_back = track->sequence->end(generation::FinishReason::cancelled);
+      if (!job.drained) track->result.text += held_back;  // else it comes out elsewhere
+    }
     track->result.finish_reason = track->sequence->finish_reason();
     const double drawn = std::max<double>(1, static_cast<double>(track->result.ids.size()));
     job.outcome.samples.push_back(
         {std::move(track->result), std::move(track->state), track->number, track->logprob / drawn});
   }
-  if (job.submission.best_of > 0) keep_best(job.outcome.samples, job.submission.num_samples);
+  if (job.submission.best_of > 0 && !job.drained) keep_best(job.outcome.samples, job.submission.num_samples);
   job.outcome.error = job.fault;
   stats_.request_seconds.observe(seconds_since(job.submitted));
-  ++(job.fault ? stats_.failed : job.cancelled ? stats_.cancelled : stats_.completed);
+  ++(job.fault ? stats_.failed : job.cancelled ? stats_.cancelled : job.drained ? stats_.drained : stats_.completed);
   log_end(job);
   if (!job.submission.listener.on_end) return;
   try {
@@ -208,32 +229,60 @@ void Scheduler::cancel_all() {
   reap();
 }
 
-/// Gives states, or the right to them, to those who wait.
-void Scheduler::admit() {
-  std::vector<WaitingView> waiting;
-  std::vector<Job*> jobs;
-  std::size_t promised = 0;
-  double least_service = 0;
-  bool first = true;
+std::vector<WaitingView> Scheduler::waiting_views(std::vector<Job*>& jobs) const {
+  std::vector<WaitingView> views;
   for (const auto& job : jobs_) {
-    if (job->admitted) {
-      promised += job->submission.num_tracks();
-      if (!job->prefilling()) continue;
-      least_service = first ? job->service : std::min(least_service, job->service);
-      first = false;
-    } else {
-      waiting.push_back({job->submission.priority, job->id, job->submission.num_tracks()});
-      jobs.push_back(job.get());
+    if (job->admitted || job->fault || job->cancelled) continue;
+    views.push_back({job->submission.priority, job->order, job->states_to_run()});
+    jobs.push_back(job.get());
+  }
+  return views;
+}
+
+/// States that nobody has a right to.
+std::size_t Scheduler::free_rights() const {
+  const std::size_t room = pool_.max_bytes() / pool_.state_bytes();
+  std::size_t promised = 0;
+  for (const auto& job : jobs_) promised += job->rights();
+  return room - std::min(room, promised);
+}
+
+double Scheduler::least_prefill_service() const {
+  std::optional<double> least;
+  for (const auto& job : jobs_) {
+    if (job->prefilling()) least = std::min(job->service, least.value_or(job->service));
+  }
+  return least.value_or(0);
+}
+
+double Scheduler::least_decode_service() const {
+  std::optional<double> least;
+  for (const auto& job : jobs_) {
+    for (const auto& track : job->tracks) {
+      if (track->ready()) least = std::min(track->service, least.value_or(track->service));
     }
   }
-  const std::size_t room = pool_.max_bytes() / pool_.state_bytes();
-  for (const std::size_t i : plan_admission(waiting, room - std::min(room, promised))) {
+  return least.value_or(0);
+}
+
+/// Gives states, or the right to them, to those who wait.
+void Scheduler::admit() {
+  std::vector<Job*> jobs;
+  const std::vector<WaitingView> waiting = waiting_views(jobs);
+  const double least_service = least_prefill_service();
+  for (const std::size_t i : plan_admission(waiting, free_rights())) {
     Job& job = *jobs[i];
     job.admitted = true;
+    job.turn = 0;
+    if (!job.tracks.empty()) {
+      swap_in(job);
+      continue;
+    }
     job.service = least_service;
     job.started = Clock::now();
     job.outcome.queue_seconds = std::chrono::duration<double>(job.started - job.submitted).count();
     stats_.queue_seconds.observe(job.outcome.queue_seconds);
+    if (reads_cache(job)) ++stats_.cache_queries;
     guard(job, [&] { start(job); });
   }
 }
@@ -246,22 +295,27 @@ void Scheduler::start(Job& job) {
     job.state = job.submission.start->snapshot.state;
     job.path = job.submission.start->snapshot.path;
     job.position = job.start_tokens;
-    if (job.prompt_left() == 0) begin_decode(job, job.submission.request.logits);
-    return;
+    if (job.prompt_left() == 0) return begin_decode(job, job.submission.request.logits);
+    return hand_over(job);
   }
-  if (!caches(job) || job.scored()) return;
-  ++stats_.cache_queries;
+  if (!reads_cache(job)) return hand_over(job);
   PrefixCache::Hit hit = cache_.find(job.ids, job.submission.exact_reuse);
-  if (hit.tokens == 0) return;
+  if (store_) job.arrival = store_->find(job.ids, hit.tokens, job.submission.exact_reuse);
+  if (job.arrival.valid()) return;
+  if (hit.tokens == 0) return hand_over(job);
   ++stats_.cache_hits;
   stats_.cached_tokens += hit.tokens;
   job.state = std::move(hit.snapshot.state);
   job.path = hit.snapshot.path;
   job.position = job.outcome.cached_tokens = hit.tokens;
-  if (job.prompt_left() == 0) begin_decode(job, hit.snapshot.logits);
+  if (job.prompt_left() == 0) return begin_decode(job, hit.snapshot.logits);
+  hand_over(job);
 }
 
 bool Scheduler::caches(const Job& job) const { return job.submission.use_cache && !job.submission.start; }
+
+/// A scored prompt is read from its first id on.
+bool Scheduler::reads_cache(const Job& job) const { return caches(job) && !job.scored(); }
 
 Scheduler::NextStep Scheduler::plan_next() const {
   NextStep next;
@@ -269,12 +323,12 @@ Scheduler::NextStep Scheduler::plan_next() const {
   for (const auto& job : jobs_) {
     if (!job->admitted || job->fault) continue;
     const std::int64_t priority = job->submission.priority;
-    if (job->prefilling()) {
+    if (job->prefilling() && !job->awaits_state()) {
       next.sequences.push_back({job.get(), nullptr});
       views.push_back({priority, job->id, job->service, job->position, piece_limit(*job)});
     }
     for (const auto& track : job->tracks) {
-      if (!track->decodes()) continue;
+      if (!track->ready()) continue;
       next.sequences.push_back({job.get(), track.get()});
       views.push_back({priority, job->id, track->service, 0, 0, track->has_row, track->slice_left});
     }
@@ -309,22 +363,21 @@ void Scheduler::prefill(Job& job, std::size_t tokens) {
   backend::State& state = pool_.writable(job.state);
   const std::span<const TokenId> piece = std::span(job.ids).subspan(job.position, tokens);
   job.scored() ? read_scored_piece(job, state, piece, logits) : read_piece(job, state, piece, logits);
-  job.position += tokens;
-  if (job.path != Path::aligned) {
-    job.path = Path::other;
-  } else if (job.position % segment() != 0) {
-    job.path = last ? Path::prompt_end : Path::other;
-  }
-  job.service += static_cast<double>(tokens);
-  stats_.prefill_tokens += tokens;
-  if (job.submission.listener.on_prefill) {
-    job.submission.listener.on_prefill(job.position - job.start_tokens, job.outcome.prompt_tokens);
-  }
+  job.path = path_after(job.path, job.position + tokens, last, segment());
+  note_read(job, tokens);
   if (last) {
     begin_decode(job, logits);
   } else if (caches(job)) {
     keep_piece(job);
   }
+}
+
+void Scheduler::note_read(Job& job, std::size_t tokens) {
+  job.position += tokens;
+  job.service += static_cast<double>(tokens);
+  stats_.prefill_tokens += tokens;
+  if (!job.submission.listener.on_prefill) return;
+  job.submission.listener.on_prefill(job.position - job.start_tokens, job.outcome.prompt_tokens);
 }
 
 /// logits: [V] of the last id of the piece, or empty.
@@ -362,15 +415,7 @@ void Scheduler::begin_decode(Job& job, std::span<const float> logits) {
     const std::span<const float> kept = job.scored() ? std::span<const float>() : logits;
     cache_.insert(job.ids, {job.state, std::vector<float>(kept.begin(), kept.end()), job.path});
   }
-  double least_service = 0;
-  bool first = true;
-  for (const auto& other : jobs_) {
-    for (const auto& track : other->tracks) {
-      if (track->ended()) continue;
-      least_service = first ? track->service : std::min(least_service, track->service);
-      first = false;
-    }
-  }
+  const double least_service = least_decode_service();
   job.decode_started = Clock::now();
   if (job.submission.beams.num_beams > 0) return begin_beams(job, logits, least_service);
   generation::Request request = job.submission.request;
@@ -459,12 +504,17 @@ void Scheduler::give_rows(const std::vector<SequenceRef>& sequences, std::span<c
   }
 }
 
-void Scheduler::decode(const std::vector<SequenceRef>& sequences, std::span<const std::size_t> chosen) {
+void Scheduler::decode(const std::vector<SequenceRef>& sequences, std::span<const std::size_t> chosen,
+                       Progress& progress) {
   give_rows(sequences, chosen);
   std::vector<SequenceRef> refs;
   std::vector<backend::DecodeRow> rows;
   for (const std::size_t index : chosen) {
     const SequenceRef& ref = sequences[index];
+    if (!pool_.has_room_to_write(ref.track->state)) {
+      progress.blocked.push_back(ref.job);
+      continue;
+    }
     guard(*ref.job, [&] {
       Track& track = *ref.track;
       const std::span<float> logits(logits_.data() + rows.size() * vocab_size(), vocab_size());
@@ -473,6 +523,7 @@ void Scheduler::decode(const std::vector<SequenceRef>& sequences, std::span<cons
     });
   }
   if (rows.empty()) return;
+  progress.made = true;
   try {
     backend_.decode(rows);
   } catch (...) {  // of no single row, and their states are lost
@@ -483,6 +534,7 @@ void Scheduler::decode(const std::vector<SequenceRef>& sequences, std::span<cons
   stats_.rows = rows.size();
   for (std::size_t i = 0; i < refs.size(); ++i) {
     ++refs[i].track->result.state_tokens;
+    ++refs[i].job->turn;
     guard(*refs[i].job, [&] { take(*refs[i].job, *refs[i].track, rows[i].logits); });
   }
 }
@@ -502,6 +554,7 @@ Stats Scheduler::stats() const {
   stats.state_bytes = pool_.used_bytes();
   stats.max_state_bytes = pool_.max_bytes();
   stats.state_copies = pool_.copies();
+  if (store_) stats.store = store_->stats();
   return stats;
 }
 

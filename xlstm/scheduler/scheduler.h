@@ -12,7 +12,9 @@
 
 #include "xlstm/backend/backend.h"
 #include "xlstm/scheduler/plan.h"
+#include "xlstm/scheduler/prefill_worker.h"
 #include "xlstm/scheduler/prefix_cache.h"
+#include "xlstm/scheduler/snapshot_store.h"
 #include "xlstm/scheduler/state_pool.h"
 #include "xlstm/scheduler/stats.h"
 #include "xlstm/scheduler/submission.h"
@@ -27,6 +29,8 @@ struct Options {
   std::size_t max_rows = 32;            // sequences of a decode pass
   std::size_t prefill_step_size = 512;  // tokens of prompts between two decode passes, about
   std::size_t time_slice = 32;          // tokens that a sequence decodes before another may take its row
+  std::size_t swap_slice = 512;         // and before one that waits may take its state, where there is a store
+  std::size_t worker_tokens = 1024;     // of a prompt that a PrefillWorker reads, at least, where there is one
   std::size_t max_waiting = 1024;       // requests without a state; one more is refused
   std::size_t max_state_bytes = 0;      // of all states, cached ones included: at least one
   std::size_t max_cache_bytes = 0;      // of the prefix cache (states, logits, ids); 0: none
@@ -38,7 +42,9 @@ struct Options {
 class Scheduler {
  public:
   /// Errors: overloaded (max_state_bytes below one state), invalid_argument (a zero where one is needed).
-  Scheduler(backend::Backend& backend, const tokenizer::Tokenizer& tokenizer, const Options& options);
+  /// store: the tier below the prefix cache; null: what is evicted is lost, and nobody is swapped out.
+  Scheduler(backend::Backend& backend, const tokenizer::Tokenizer& tokenizer, const Options& options,
+            std::unique_ptr<SnapshotStore> store = nullptr, std::vector<std::unique_ptr<PrefillWorker>> workers = {});
   ~Scheduler();
 
   /// check(), then add(). Errors: those of check(); overloaded (max_waiting).
@@ -56,12 +62,18 @@ class Scheduler {
   /// Ends every request, with `error` or as cancelled.
   void fail_all(std::exception_ptr error);
   void cancel_all();
+  /// Ends every request so that it can go on elsewhere (Outcome::rest), which takes a decode pass and, for what is not
+  /// begun, nothing. States that leave are not counted any more.
+  void drain();
+  /// Moves the prefix cache to the store, for the next process, and waits until it is written.
+  void persist_cache();
 
   bool idle() const noexcept { return jobs_.empty(); }
   const Options& options() const noexcept { return options_; }
   Stats stats() const;
   PrefixCache& cache() noexcept { return cache_; }
   StatePool& pool() noexcept { return pool_; }
+  SnapshotStore* store() noexcept { return store_.get(); }
 
  private:
   /// A prompt that is read (no track), or a sample that decodes.
@@ -74,10 +86,39 @@ class Scheduler {
     StepPlan plan;
   };
 
+  /// What a step did, and what it could not do for want of room.
+  struct Progress {
+    bool made = false;
+    std::vector<Job*> blocked;
+  };
+
   bool reap();
   void finish(Job& job);
   void admit();
+  std::vector<WaitingView> waiting_views(std::vector<Job*>& jobs) const;
+  std::size_t free_rights() const;
+  double least_prefill_service() const;
+  double least_decode_service() const;
   void start(Job& job);
+  void keep_evicted(std::vector<TokenId> ids, Snapshot snapshot);
+  void swap_out();
+  void swap_out(Job& job);
+  void swap_in(Job& job);
+  void land(Progress& progress);
+  bool land(Job& job);
+  bool land(Job& job, Track& track);
+  void hand_over(Job& job);
+  bool receive(Job& job);
+  void note_read(Job& job, std::size_t tokens);
+  void use_arrived(Job& job, HostSnapshot arrived);
+  bool wait_for_arrival();
+  void drain(std::span<Job* const> jobs);
+  void return_states(Job& job);
+  void read_pending(std::span<Job* const> jobs);
+  void take_rest(Job& job);
+  Submission rest_of(const Job& job, const Track& track) const;
+  Submission rest_of_prompt(Job& job) const;
+  void fail_one(const std::vector<Job*>& blocked);
   NextStep plan_next() const;
   std::size_t piece_limit(const Job& job) const;
   std::vector<std::size_t> boundaries(const Job& job) const;
@@ -91,11 +132,12 @@ class Scheduler {
   void advance_beams(Job& job);
   void finish_beams(Job& job);
   void give_rows(const std::vector<SequenceRef>& sequences, std::span<const std::size_t> chosen);
-  void decode(const std::vector<SequenceRef>& sequences, std::span<const std::size_t> chosen);
+  void decode(const std::vector<SequenceRef>& sequences, std::span<const std::size_t> chosen, Progress& progress);
   void take(Job& job, Track& track, std::span<const float> logits);
   void note_time(const Job& job, Track& track);
   void keep_turn(const Job& job, const Track& track);
   bool caches(const Job& job) const;
+  bool reads_cache(const Job& job) const;
   void guard(Job& job, const std::function<void()>& action);
   std::size_t segment() const noexcept;
   std::size_t vocab_size() const noexcept;
@@ -103,11 +145,14 @@ class Scheduler {
   backend::Backend& backend_;
   const tokenizer::Tokenizer& tokenizer_;
   Options options_;
+  std::unique_ptr<SnapshotStore> store_;
+  std::vector<std::unique_ptr<PrefillWorker>> workers_;
   PrefixCache cache_;
   StatePool pool_;
   std::vector<std::unique_ptr<Job>> jobs_;  // in the order of arrival
   std::vector<float> logits_;               // [max_rows, V]
   RequestId last_id_ = 0;
+  std::uint64_t next_order_ = 0;
   Stats stats_;
 };
 

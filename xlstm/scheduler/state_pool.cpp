@@ -17,31 +17,61 @@ StatePool::StatePool(backend::Backend& backend, std::size_t max_bytes, Reclaim r
        max_bytes);
 }
 
-void StatePool::make_room() {
-  while (*count_ >= max_states_) {
-    if (reclaim_ && reclaim_()) continue;
-    fail(ErrorCode::overloaded, "states", "expected room for another state of ", state_bytes_, " bytes but all ",
-         max_states_, " are in use");
+/// Ends a state; the pool has forgotten one without a count.
+struct StatePool::Uncount {
+  std::shared_ptr<std::size_t> count;
+  void operator()(backend::State* dead) {
+    delete dead;
+    if (count) --*count;
   }
+};
+
+bool StatePool::has_room() {
+  while (*count_ >= max_states_) {
+    if (!reclaim_ || !reclaim_()) return false;
+  }
+  return true;
+}
+
+bool StatePool::has_room_to_write(const SharedState& state) {
+  while (state.shared() && *count_ >= max_states_) {  // reclaiming may give up what it is shared with
+    if (!reclaim_ || !reclaim_()) return false;
+  }
+  return true;
+}
+
+void StatePool::refuse() const {
+  fail(ErrorCode::overloaded, "states", "expected room for another state of ", state_bytes_, " bytes but all ",
+       max_states_, " are in use");
 }
 
 std::shared_ptr<backend::State> StatePool::counted(std::unique_ptr<backend::State> state) {
   ++*count_;
-  return {state.release(), [count = count_](backend::State* dead) {
-            delete dead;
-            --*count;
-          }};
+  return {state.release(), Uncount{count_}};
 }
 
+SharedState StatePool::adopt(std::unique_ptr<backend::State> state) {
+  return SharedState({state.release(), Uncount{nullptr}});
+}
+
+SharedState StatePool::detach(SharedState state) {
+  XLSTM_CHECK(state);
+  if (state.shared()) return adopt(state.read().clone());
+  Uncount& end = *std::get_deleter<Uncount>(state.state_);
+  if (end.count) --*std::exchange(end.count, nullptr);
+  return state;
+}
+
+std::shared_ptr<const backend::State> StatePool::release(SharedState state) { return detach(std::move(state)).state_; }
+
 SharedState StatePool::make() {
-  make_room();
+  if (!has_room()) refuse();
   return SharedState(counted(backend_.make_state()));
 }
 
 backend::State& StatePool::writable(SharedState& state) {
   XLSTM_CHECK(state);
-  if (!state.shared()) return *state.state_;
-  make_room();  // may give up what it was shared with
+  if (!has_room_to_write(state)) refuse();
   if (state.shared()) {
     state.state_ = counted(state.state_->clone());
     ++copies_;

@@ -38,6 +38,16 @@ class StatePool {
   /// The state behind the handle, for writing: a copy of its own first if it is shared. Errors: as make().
   backend::State& writable(SharedState& state);
 
+  /// A state that no pool counts: for what comes from elsewhere, or leaves.
+  static SharedState adopt(std::unique_ptr<backend::State> state);
+  /// The handle's state, no longer counted; a copy if it is shared.
+  static SharedState detach(SharedState state);
+  /// Lets go of a state: what is returned is not counted any more; a copy if somebody else holds it.
+  static std::shared_ptr<const backend::State> release(SharedState state);
+  /// Whether make() or writable() has room, after reclaiming what can be.
+  bool has_room();
+  bool has_room_to_write(const SharedState& state);
+
   /// Of one state.
   std::size_t state_bytes() const noexcept { return state_bytes_; }
   /// Of all states there are, a shared one counted once.
@@ -49,7 +59,8 @@ class StatePool {
   std::size_t copies() const noexcept { return copies_; }
 
  private:
-  void make_room();
+  struct Uncount;
+  [[noreturn]] void refuse() const;
   std::shared_ptr<backend::State> counted(std::unique_ptr<backend::State> state);
 
   backend::Backend& backend_;

@@ -27,22 +27,14 @@ struct Start {
 /// One sample of a request, ended.
 struct Sample {
   generation::Result result;
-  /// Has read start, prompt and all generated ids but the last; empty after a fault in it, and of beams.
+  /// Has read start, prompt and all generated ids but the last; empty after a fault in it, of beams, and when it was
+  /// swapped out or drained.
   SharedState state;
   std::size_t number = 0;  // among those drawn
   double score = 0;        // with best_of the mean log-probability of the generated ids, with beams theirs
 };
 
-struct Outcome {
-  std::vector<Sample> samples;    // those that began to decode, by number; with best_of or beams the best first
-  std::size_t prompt_tokens = 0;  // of the request, cached ones included
-  /// With Submission::prompt_logprobs: one an id of the prompt; none of the first, unless a start has
-  /// logits.
-  std::vector<std::optional<generation::TokenLogProbs>> prompt_logprobs;
-  std::size_t cached_tokens = 0;  // of these, how many were not read again
-  double queue_seconds = 0;       // from submission to the first piece of the prompt
-  std::exception_ptr error;       // the fault that ended the request, if one did
-};
+struct Outcome;
 
 /// Called on the thread that runs the scheduler; must not block. What one throws ends its own request.
 struct Listener {
@@ -71,6 +63,27 @@ struct Submission {
 
   /// States that it decodes with.
   std::size_t num_tracks() const noexcept { return std::max({num_samples, best_of, beams.num_beams}); }
+};
+
+/// What is left of a request that was drained, to be submitted anywhere: the same ids and text go on from there, in an
+/// engine of the same arithmetic to the bit. It has no listener. A beam search begins again. Samples of a best_of go on
+/// each for itself with a score of what is still drawn: which of them are the best is left to the caller.
+struct Rest {
+  std::size_t sample = 0;  // of the request: `submission` draws this one, or all of them when none had begun
+  Submission submission;
+};
+
+struct Outcome {
+  std::vector<Sample> samples;    // those that began to decode, by number; with best_of or beams the best first, unless
+                                  // it was drained
+  std::size_t prompt_tokens = 0;  // of the request, cached ones included
+  /// With Submission::prompt_logprobs: one an id of the prompt; none of the first, unless a start has
+  /// logits.
+  std::vector<std::optional<generation::TokenLogProbs>> prompt_logprobs;
+  std::size_t cached_tokens = 0;  // of these, how many were not read again
+  double queue_seconds = 0;       // from submission to the first piece of the prompt
+  std::exception_ptr error;       // the fault that ended the request, if one did
+  std::vector<Rest> rest;         // of samples that were drained; their text here is what was said so far
 };
 
 }  // namespace xlstm::scheduler

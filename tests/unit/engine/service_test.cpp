@@ -1,12 +1,15 @@
 #include "xlstm/engine/service.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <atomic>
+#include <filesystem>
 #include <random>
 #include <thread>
 
 #include "xlstm/base/error.h"
+#include "xlstm/engine/rest_file.h"
 
 namespace xlstm::engine {
 namespace {
@@ -121,6 +124,100 @@ TEST(Service, TheSecondTurnReadsOnlyItsNewTokens) {
   const Outcome outcome = service->run(std::move(second)).get();
   EXPECT_EQ(outcome.prompt_tokens, ids.size());
   EXPECT_EQ(outcome.cached_tokens, ids.size() - more.size() - 1);  // the last id of an answer is not read with it
+}
+
+TEST(Service, TheNextProcessFindsWhatThisOneHasRead) {
+  const auto directory = std::filesystem::path(testing::TempDir()) / ("service-states-" + std::to_string(::getpid()));
+  std::vector<generation::Result> results;
+  for (int process = 0; process < 2; ++process) {
+    const auto service = Service::start(bard, {.state_cache = directory});
+    Submission made = submission(service->engine(), std::string(600, 'x') + " and then", 12);
+    made.exact_reuse = true;
+    const std::size_t prompt_tokens = made.request.prompt.size();
+    const Outcome outcome = service->run(std::move(made)).get();
+    EXPECT_EQ(outcome.cached_tokens, process == 0 ? 0u : prompt_tokens);
+    results.push_back(outcome.samples.at(0).result);
+  }
+  EXPECT_EQ(results[0].ids, results[1].ids);
+  std::filesystem::remove_all(directory);
+}
+
+TEST(Service, StatesGoToDiskAndBackWithTheSameBits) {
+  const auto directory = std::filesystem::path(testing::TempDir()) / ("service-swaps-" + std::to_string(::getpid()));
+  const auto alone = bard();
+  {
+    const auto service = Service::start(
+        bard, {.scheduler = {.swap_slice = 5, .max_state_bytes = 3 * alone->state_nbytes()}, .state_cache = directory});
+    std::vector<std::pair<Submission, std::future<std::string>>> runs;
+    for (std::uint64_t i = 0; i < 8; ++i) {
+      Submission made = submission(service->engine(), "Number " + std::to_string(i % 5), 25, i);
+      made.exact_reuse = true;
+      made.priority = static_cast<std::int64_t>(i % 2);
+      auto text = std::make_shared<std::promise<std::string>>();  // an Outcome would hold a state
+      runs.emplace_back(made, text->get_future());
+      made.listener.on_end = [text](const Outcome& outcome) {
+        outcome.error ? text->set_exception(outcome.error) : text->set_value(outcome.samples.at(0).result.text);
+      };
+      service->submit(std::move(made));
+    }
+    for (auto& [made, text] : runs) {
+      Session session = alone->new_session();
+      EXPECT_EQ(text.get(), alone->generate(session, made.request).text);
+    }
+    const Stats stats = service->call([](Engine&, scheduler::Scheduler& s) { return s.stats(); }).get();
+    EXPECT_GT(stats.swaps_out, 3u);
+    EXPECT_EQ(stats.swaps_out, stats.swaps_in);
+  }
+  std::filesystem::remove_all(directory);
+}
+
+TEST(Service, WhatIsDrainedGoesOnInAnotherProcess) {
+  const auto file = std::filesystem::path(testing::TempDir()) / ("drained-" + std::to_string(::getpid()) + ".xst");
+  const auto alone = bard();
+  auto service = Service::start(bard, {.prefix_cache = false});
+  const Submission made = submission(service->engine(), "Once upon a time", 60, 5);
+  std::atomic<int> tokens = 0;
+  Submission begun = made;
+  begun.listener.on_token = [&](std::size_t, const generation::Token&) { ++tokens; };
+  auto first = service->run(std::move(begun));
+  while (tokens < 3) std::this_thread::yield();
+  service->drain();
+  Outcome outcome = first.get();
+  std::string text = outcome.samples.at(0).result.text;
+  if (!outcome.rest.empty()) {  // it may have been quicker
+    service->call([&](Engine& engine, auto&) { save_rest(engine, outcome.rest[0].submission, file); }).get();
+    Submission rest = made;
+    rest.request.prompt.clear();
+    rest.request.max_tokens = outcome.rest[0].submission.request.max_tokens;
+    outcome = {};
+    service = Service::start(bard, {});
+    service->call([&](Engine& engine, auto&) { load_rest(engine, file, rest); }).get();
+    text += service->run(std::move(rest)).get().samples.at(0).result.text;
+  }
+  Session session = alone->new_session();
+  EXPECT_EQ(text, alone->generate(session, made.request).text);
+  std::filesystem::remove(file);
+}
+
+TEST(Service, PrefillWorkersGiveTheSameBits) {
+  const auto service = Service::start(
+      bard, {.scheduler = {.worker_tokens = 300}, .prefix_cache = false, .prefill_workers = 2, .prefill_threads = 1});
+  std::vector<std::pair<Submission, std::future<Outcome>>> runs;
+  for (std::size_t i = 0; i < 6; ++i) {
+    std::string text;
+    for (std::size_t word = 0; word < 60 * i; ++word) text += " word" + std::to_string(word * i % 50);
+    Submission made = submission(service->engine(), text, 12, i);
+    auto outcome = service->run(made);
+    runs.emplace_back(std::move(made), std::move(outcome));
+  }
+  const auto alone = bard();
+  for (auto& [made, future] : runs) {
+    Session session = alone->new_session();
+    EXPECT_EQ(future.get().samples.at(0).result.text, alone->generate(session, made.request).text);
+  }
+  const Stats stats = service->call([](Engine&, scheduler::Scheduler& s) { return s.stats(); }).get();
+  EXPECT_GT(stats.worker_tokens, 600u);
+  EXPECT_EQ(stats.worker_faults, 0u);
 }
 
 }  // namespace

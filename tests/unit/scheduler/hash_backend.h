@@ -2,6 +2,7 @@
 // states, reads an id twice or cuts elsewhere gets other text.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <span>
@@ -21,21 +22,28 @@ class HashState final : public backend::State {
   HashState& operator=(const HashState& other) = default;
   ~HashState() override { --alive; }
   std::unique_ptr<backend::State> clone() const override { return std::make_unique<HashState>(*this); }
-  void to_host(std::span<float> slot) const override { slot[0] = static_cast<float>(hash % 4096); }
-  void from_host(std::span<const float> slot) override { hash = static_cast<std::uint64_t>(slot[0]); }
+  void to_host(std::span<float> slot) const override {
+    for (std::size_t i = 0; i < kSlot; ++i) slot[i] = static_cast<float>(hash >> (16 * i) & 0xffff);
+  }
+  void from_host(std::span<const float> slot) override {
+    hash = 0;
+    for (std::size_t i = 0; i < kSlot; ++i) hash |= static_cast<std::uint64_t>(slot[i]) << (16 * i);
+  }
   void read(std::uint64_t value) {
     hash = philox4x32(
         {std::uint32_t(hash), std::uint32_t(hash >> 32), std::uint32_t(value), std::uint32_t(value >> 32)}, {1, 2})[0];
   }
 
+  static constexpr std::size_t kSlot = 4;  // floats
   std::uint64_t hash = 0;
-  inline static int alive = 0;
+  inline static std::atomic<int> alive = 0;
 };
 
 class HashBackend final : public backend::Backend {
  public:
   HashBackend(std::int64_t vocab_size, std::size_t segment) : segment_(segment) {
     model_.config.vocab_size = vocab_size;
+    model_.state_spec.slot_size = HashState::kSlot;
     model_.embedding.weight.shape = {vocab_size, 1};
     model_.lm_head.weight.shape = {vocab_size, 1};
   }

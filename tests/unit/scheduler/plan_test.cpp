@@ -95,5 +95,38 @@ TEST(PlanAdmission, NobodyGoesAheadOfOneWhoNeedsMoreThanIsLeft) {
   EXPECT_THAT(plan_admission(waiting, 2), IsEmpty());
 }
 
+struct SwapCase {
+  const char* what;
+  std::vector<WaitingView> waiting;
+  std::vector<RunningView> running;
+  std::size_t free_states;
+  std::vector<std::size_t> expected;
+};
+
+TEST(PlanSwapOut, ChoosesTheLeastEntitled) {
+  constexpr std::size_t kTurn = 10;
+  const std::vector<SwapCase> cases = {
+      {"nobody waits", {}, {{0, 1, 1, 50}}, 0, {}},
+      {"nobody runs", {{0, 1, 1}}, {}, 0, {}},
+      {"there is room", {{1, 9, 1}}, {{0, 1, 1, 50}}, 1, {}},
+      {"less priority gives way at once", {{1, 9, 1}}, {{0, 1, 1, 0}}, 0, {0}},
+      {"more priority never does", {{0, 9, 1}}, {{1, 1, 1, 50}}, 0, {}},
+      {"the same priority keeps its turn", {{0, 9, 1}}, {{0, 1, 1, 9}}, 0, {}},
+      {"and gives way after it", {{0, 9, 1}}, {{0, 1, 1, 10}}, 0, {0}},
+      {"the least priority first", {{2, 9, 1}}, {{1, 1, 1, 90}, {0, 2, 1, 0}}, 0, {1}},
+      {"then the longest turn", {{1, 9, 1}}, {{0, 1, 1, 3}, {0, 2, 1, 4}}, 0, {1}},
+      {"then the latest", {{1, 9, 1}}, {{0, 2, 1, 3}, {0, 1, 1, 3}}, 0, {0}},
+      {"as many as are needed", {{1, 9, 3}}, {{0, 1, 1, 0}, {0, 2, 1, 0}, {0, 3, 1, 0}}, 1, {1, 2}},
+      {"nobody where all would not do", {{1, 9, 3}}, {{0, 1, 1, 0}}, 1, {}},
+      {"nobody goes ahead of one who cannot be helped", {{1, 8, 3}, {1, 9, 1}}, {{0, 1, 1, 0}}, 0, {}},
+      {"one victim does not serve two", {{1, 8, 1}, {1, 9, 1}}, {{0, 1, 1, 0}}, 0, {0}},
+      {"what one leaves is the next one's", {{1, 8, 1}, {1, 9, 1}}, {{0, 1, 2, 0}, {0, 0, 1, 0}}, 0, {0}},
+      {"each his own", {{0, 9, 1}, {2, 8, 1}}, {{1, 1, 1, 0}, {0, 2, 1, 10}}, 0, {1}},
+  };
+  for (const SwapCase& c : cases) {
+    EXPECT_EQ(plan_swap_out(c.waiting, c.running, c.free_states, kTurn), c.expected) << c.what;
+  }
+}
+
 }  // namespace
 }  // namespace xlstm::scheduler

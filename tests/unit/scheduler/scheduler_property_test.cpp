@@ -6,6 +6,7 @@
 #include <random>
 
 #include "tests/unit/scheduler/hash_backend.h"
+#include "tests/unit/scheduler/memory_store.h"
 #include "xlstm/base/error.h"
 #include "xlstm/generation/generate.h"
 #include "xlstm/scheduler/scheduler.h"
@@ -43,13 +44,15 @@ class Model {
                        Options{.max_rows = 4,
                                .prefill_step_size = 8,
                                .time_slice = 3,
+                               .swap_slice = 5,
                                .max_waiting = 6,
                                .max_state_bytes = kStates,
-                               .max_cache_bytes = 5000});
+                               .max_cache_bytes = 5000},
+                       std::make_unique<MemoryStore>(backend_.model(), /*max_snapshots=*/20));
   }
 
   void operate() {
-    switch (below(10)) {
+    switch (below(12)) {
       case 0:
       case 1:
         return submit();
@@ -61,6 +64,10 @@ class Model {
       case 4:
         scheduler_->cache().evict_one();
         return;
+      case 5:
+        return store().damage(below(20));
+      case 6:
+        return store().block_swaps(below(4) == 0);
       default:
         scheduler_->step();
         EXPECT_LE(scheduler_->stats().state_bytes, kStates);
@@ -76,13 +83,21 @@ class Model {
     EXPECT_GT(stats.cache_hits, 100u);
     EXPECT_GT(stats.refused, 0u);
     EXPECT_GT(overloaded_, 0u) << "memory was never exhausted";
+    EXPECT_GT(stats.restores, 50u);
+    EXPECT_GT(stats.swaps_out, 50u);
+    EXPECT_GT(stats.store.writes, 50u);
+    EXPECT_GT(stats.store.damaged, 5u);
+    EXPECT_GT(stats.store.evictions, 5u);
     kept_.clear();
     while (scheduler_->cache().evict_one()) continue;
     EXPECT_EQ(scheduler_->stats().state_bytes, 0u) << "a slot leaked";
+    store().flush();
     EXPECT_EQ(HashState::alive, 0);
+    EXPECT_EQ(store().swapped_states(), 0u);
   }
 
  private:
+  MemoryStore& store() { return dynamic_cast<MemoryStore&>(*scheduler_->store()); }
   std::size_t below(std::size_t bound) { return random_() % bound; }
 
   /// Beginnings of a few texts, so that prompts share them.

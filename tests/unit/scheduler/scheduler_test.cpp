@@ -9,6 +9,7 @@
 #include <random>
 
 #include "tests/unit/scheduler/hash_backend.h"
+#include "tests/unit/scheduler/memory_store.h"
 #include "xlstm/base/error.h"
 #include "xlstm/generation/generate.h"
 
@@ -499,6 +500,141 @@ TEST_F(SchedulerTest, GoesOnFromAStateAndItsLogitsWithoutAPrompt) {
   std::vector<TokenId> joined = begun.ids;
   joined.insert(joined.end(), result(0).ids.begin(), result(0).ids.end());
   EXPECT_EQ(joined, whole.ids);
+}
+
+class SchedulerStoreTest : public SchedulerTest {
+ protected:
+  void SetUp() override { given_states(2); }
+  void given_states(std::size_t states, std::size_t max_cache_bytes = 0) {
+    Options made = options();
+    made.max_state_bytes = states;
+    made.max_cache_bytes = max_cache_bytes;
+    made.swap_slice = 6;
+    scheduler_.emplace(backend_, *tokenizer_, made, std::make_unique<MemoryStore>(backend_.model(), 100));
+  }
+  MemoryStore& store() { return dynamic_cast<MemoryStore&>(*scheduler_->store()); }
+};
+
+TEST_F(SchedulerStoreTest, OneOfLessPriorityGivesItsStateAwayAndGoesOn) {
+  Submission low = submission(ids(5), 30, 1), high = submission(ids(6), 10, 3);
+  low.num_samples = 2;
+  high.priority = 1;
+  high.num_samples = 2;
+  submit(low, /*keep_states=*/false);
+  for (int i = 0; i < 4; ++i) scheduler_->step();
+  std::size_t completed = 0;
+  high.listener.on_end = [&](const Outcome&) { completed = scheduler_->stats().completed; };
+  submit(high, false);
+  run();
+  EXPECT_EQ(completed, 1u) << "it did not wait for the other";
+  EXPECT_EQ(scheduler_->stats().swaps_out, 2u);
+  EXPECT_EQ(scheduler_->stats().swaps_in, 2u);
+  for (std::size_t sample = 0; sample < 2; ++sample) {
+    for (std::size_t place = 0; place < 2; ++place) {
+      generation::Request request = place == 0 ? low.request : high.request;
+      request.sampling.seed += sample;
+      expect_as_alone(request, result(place, sample));
+    }
+  }
+}
+
+TEST_F(SchedulerStoreTest, EqualsTakeTurns) {
+  std::vector<Submission> made;
+  for (std::uint64_t seed = 0; seed < 5; ++seed) {
+    made.push_back(submission(ids(4 + seed), 40, seed));
+    submit(made.back(), /*keep_states=*/false);
+  }
+  run();
+  for (std::size_t i = 0; i < 5; ++i) expect_as_alone(made[i].request, result(i));
+  EXPECT_GT(scheduler_->stats().swaps_out, 15u);
+  EXPECT_EQ(store().swapped_states(), 0u);
+}
+
+TEST_F(SchedulerStoreTest, BeamsKeepTheirStates) {
+  Submission beams = submission(ids(5), 20, 1);
+  beams.request.sampling.temperature = 0;
+  beams.beams.num_beams = 2;
+  Submission high = submission(ids(6), 10, 3);
+  high.priority = 1;
+  submit(beams, false);
+  run();
+  submit(beams, false);
+  for (int i = 0; i < 4; ++i) scheduler_->step();
+  submit(high, false);
+  run();
+  EXPECT_EQ(scheduler_->stats().swaps_out, 0u);
+  EXPECT_EQ(result(1).ids, result(0).ids);
+  EXPECT_EQ(result(1).ids.size(), 20u);
+  expect_as_alone(high.request, result(2));
+}
+
+TEST_F(SchedulerStoreTest, WithoutRoomInTheStoreItWaits) {
+  store().block_swaps(true);
+  Submission high = submission(ids(6), 10, 3);
+  high.priority = 1;
+  for (std::uint64_t seed = 0; seed < 2; ++seed) submit(submission(ids(5), 30, seed), false);
+  for (int i = 0; i < 4; ++i) scheduler_->step();
+  submit(high, false);
+  run();
+  EXPECT_EQ(scheduler_->stats().swaps_out, 0u);
+  expect_as_alone(high.request, result(2));
+}
+
+TEST_F(SchedulerStoreTest, ASequenceThatIsSwappedOutCanBeCancelled) {
+  Submission high = submission(ids(6), 10, 3);
+  high.priority = 1;
+  const RequestId low = submit(submission(ids(5), 30, 1), false);
+  submit(submission(ids(5), 30, 2), false);
+  for (int i = 0; i < 4; ++i) scheduler_->step();
+  high.num_samples = 2;
+  submit(high, false);
+  scheduler_->step();
+  ASSERT_EQ(scheduler_->stats().swaps_out, 2u);
+  EXPECT_TRUE(scheduler_->cancel(low));
+  run();
+  EXPECT_EQ(result(0).finish_reason, FinishReason::cancelled);
+  EXPECT_EQ(store().swapped_states(), 0u);
+}
+
+TEST_F(SchedulerStoreTest, WhatIsEvictedIsFoundAgain) {
+  given_states(10, 5000);
+  Submission made = submission(ids(21), 10);
+  made.exact_reuse = true;
+  submit(made, false);
+  run();
+  scheduler_->persist_cache();
+  EXPECT_EQ(scheduler_->cache().size(), 0u);
+  submit(made, false);
+  run();
+  expect_as_alone(made.request, result(1));
+  EXPECT_EQ(outcomes_[1]->cached_tokens, 21u);
+  EXPECT_EQ(scheduler_->stats().restored_tokens, 21u);
+  scheduler_->persist_cache();
+  for (std::size_t i = 0; i < 100; ++i) store().damage(i);
+  submit(made, false);
+  run();
+  expect_as_alone(made.request, result(2));
+  EXPECT_EQ(outcomes_[2]->cached_tokens, 0u);
+  EXPECT_GT(scheduler_->stats().store.damaged, 1u) << "each in turn";
+}
+
+TEST_F(SchedulerStoreTest, OneWithoutRoomWaitsForTheOthersAndFailsOnlyAlone) {
+  given_states(3);
+  std::vector<SharedState> held = {scheduler_->pool().make(), scheduler_->pool().make()};
+  submit(submission(ids(5), 12, 1), false);
+  const Submission second = submission(ids(5), 12, 2);
+  submit(second, false);
+  run();
+  expect_as_alone(second.request, result(1));
+  held.push_back(scheduler_->pool().make());
+  submit(second, false);
+  run();
+  ASSERT_TRUE(outcomes_[2]->error);
+  try {
+    std::rethrow_exception(outcomes_[2]->error);
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::overloaded);
+  }
 }
 
 }  // namespace
