@@ -214,6 +214,8 @@ void Scheduler::finish(Job& job) {
     job.submission.listener.on_end(std::move(job.outcome));
   } catch (const std::exception& error) {
     log(LogLevel::warning, "request " + std::to_string(job.id) + ": its listener failed at the end: " + error.what());
+  } catch (...) {
+    log(LogLevel::warning, "request " + std::to_string(job.id) + ": its listener failed at the end");
   }
 }
 

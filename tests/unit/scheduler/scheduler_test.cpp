@@ -294,6 +294,22 @@ TEST_F(SchedulerTest, AFaultEndsItsRequestOnly) {
   EXPECT_EQ(scheduler_->stats().failed, 2u);
 }
 
+TEST_F(SchedulerTest, WhatAListenerThrowsAtTheEndStaysThere) {
+  for (const bool is_error : {true, false}) {
+    Submission bad = submission(ids(2), 1);
+    bad.listener.on_end = [is_error](const Outcome&) {
+      if (is_error) throw std::runtime_error("end");
+      throw 1;
+    };
+    scheduler_->submit(std::move(bad));
+  }
+  Submission good = submission(ids(4), 9, 3);
+  const generation::Request request = good.request;
+  submit(std::move(good));
+  run();
+  expect_as_alone(request, result(0));
+}
+
 TEST_F(SchedulerTest, AFaultOfAPassEndsItsRowsAndTheNextRequestIsServed) {
   submit(submission(ids(2), 9));
   submit(submission(ids(2), 9, 2));
