@@ -20,6 +20,10 @@ namespace xlstm::scheduler {
 
 using Clock = std::chrono::steady_clock;
 
+inline double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
 /// A sample that decodes, or has ended; or a beam.
 struct Track {
   std::size_t number = 0;                                // of the sample

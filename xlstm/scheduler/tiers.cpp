@@ -1,4 +1,4 @@
-// The scheduler's traffic with the tier below RAM: what is evicted, what comes back, who is swapped out and in.
+// Traffic with the tier below RAM: what is evicted, what comes back, who is swapped out and in.
 #include <algorithm>
 #include <chrono>
 #include <utility>
