@@ -198,6 +198,7 @@ void Engine::record_prefill(Session& session, std::span<const TokenId> tokens, s
 generation::Result Engine::generate(Session& session, generation::Request request,
                                     const generation::Callbacks& callbacks,
                                     const generation::Speculation& speculation) {
+  XLSTM_CHECK(callbacks.keep_output);
   Session::Past& past = session.writable_past();
   if (request.history.empty()) request.history = past.ids;
   generation::Result result;
@@ -224,6 +225,13 @@ generation::Result Engine::generate(Session& session, generation::Request reques
     past.sampler = {request.sampling.seed, request.drawn + result.ids.size()};
   }
   return result;
+}
+
+generation::Result Engine::generate(const generation::Request& request, const generation::Callbacks& callbacks,
+                                    const generation::Speculation& speculation) {
+  require_memory(state_nbytes(), source_, "the state of one sequence");
+  const std::unique_ptr<backend::State> state = backend_->make_state();
+  return generation::generate(*backend_, *state, *tokenizer_, request, callbacks, speculation);
 }
 
 std::vector<StateTensorValue> Engine::state_tensors(const Session& session) const {

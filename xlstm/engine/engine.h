@@ -151,9 +151,13 @@ class Engine {
   std::vector<float> step(Session& session, TokenId token);
   /// Advances the session by the prompt and what is generated, except the last id (see generation::generate). An empty
   /// request.history stands for the session's own ids; Result::logits move into the session. When something throws
-  /// half-way the session stays true: its ids are those that its state has read.
+  /// half-way the session stays true: its ids are those that its state has read. REQUIRES: callbacks.keep_output.
   generation::Result generate(Session& session, generation::Request request,
                               const generation::Callbacks& callbacks = {},
+                              const generation::Speculation& speculation = {});
+
+  /// From a fresh state that nobody keeps: with callbacks.keep_output false in memory that does not grow with the text.
+  generation::Result generate(const generation::Request& request, const generation::Callbacks& callbacks = {},
                               const generation::Speculation& speculation = {});
 
   /// Logits of every position [T, V].

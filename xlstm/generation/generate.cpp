@@ -86,10 +86,10 @@ class Loop {
 
   void decode() {
     while (!sequence_.ended() && !cancelled()) {
-      if (!result_.ids.empty()) step(result_.ids.back(), useful_guesses());
+      if (last_) step(*last_, useful_guesses());
       Token token = sequence_.next(logits_);
-      result_.ids.push_back(token.id);
-      if (token.logprobs) result_.logprobs.push_back(std::move(*token.logprobs));
+      last_ = token.id;
+      keep(token);
       note_time();
       if (callbacks_.on_token) callbacks_.on_token(token.id);
       emit(token.text);
@@ -99,7 +99,13 @@ class Loop {
   /// Behind the last id, of which the logits draw one more anyway.
   std::size_t useful_guesses() const {
     if (request_.max_tokens < 0) return backend::kMaxVerifyTokens;
-    return static_cast<std::size_t>(request_.max_tokens) - result_.ids.size() - 1;
+    return static_cast<std::size_t>(request_.max_tokens) - sequence_.num_generated() - 1;
+  }
+
+  void keep(Token& token) {
+    if (!callbacks_.keep_output) return;
+    result_.ids.push_back(token.id);
+    if (token.logprobs) result_.logprobs.push_back(std::move(*token.logprobs));
   }
 
   void step(TokenId id, std::size_t guesses) {
@@ -113,12 +119,12 @@ class Loop {
   }
 
   void read_last() {
-    if (result_.state_tokens < prompt_.size() + result_.ids.size()) step(result_.ids.back(), 0);
+    if (result_.state_tokens < prompt_.size() + sequence_.num_generated()) step(*last_, 0);
   }
 
   void note_time() {
     Timings& timings = result_.timings;
-    timings.generated_tokens = result_.ids.size();
+    timings.generated_tokens = sequence_.num_generated();
     if (timings.generated_tokens == 1) {
       first_token_ = Clock::now();
       timings.time_to_first_token_seconds = seconds_since(start_);
@@ -129,7 +135,7 @@ class Loop {
 
   void emit(const std::string& text) {
     if (text.empty()) return;
-    result_.text += text;
+    if (callbacks_.keep_output) result_.text += text;
     if (callbacks_.on_text) callbacks_.on_text(text);
   }
 
@@ -142,6 +148,7 @@ class Loop {
   Sequence sequence_;
   std::optional<SpeculativeSteps> ahead_;  // none: plain steps
   std::vector<float> logits_;              // [V] of the last position
+  std::optional<TokenId> last_;            // generated
   Clock::time_point start_ = Clock::now();
   Clock::time_point first_token_;
 };

@@ -68,6 +68,8 @@ struct Callbacks {
   std::function<void(TokenId)> on_token;                                // each generated id, before its text
   std::function<void(std::size_t done, std::size_t total)> on_prefill;  // tokens
   const std::atomic<bool>* cancel = nullptr;  // checked between prefill segments and between tokens
+  /// False: the result has neither ids, text nor log-probabilities, and its memory does not grow with the text.
+  bool keep_output = true;
 };
 
 /// Wall-clock seconds, callbacks included. Rates are 0 when there is nothing to divide.
@@ -89,7 +91,7 @@ struct SpeculationCounts {
 };
 
 struct Result {
-  std::vector<TokenId> ids;             // generated, a stop id included
+  std::vector<TokenId> ids;             // generated, a stop id included; Timings::generated_tokens counts them
   std::string text;                     // without stop string and stop id
   std::vector<TokenLogProbs> logprobs;  // one an id, or none
   FinishReason finish_reason = FinishReason::length;

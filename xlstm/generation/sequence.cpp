@@ -7,6 +7,11 @@
 #include "xlstm/base/error.h"
 
 namespace xlstm::generation {
+namespace {
+
+constexpr std::size_t kHistorySlack = 1024;  // ids kept beyond the window before they are cut off
+
+}  // namespace
 
 TokenLogProbs token_log_probs(std::span<const float> logits, TokenId id, std::size_t count) {
   TokenLogProbs found = {sampling::log_probability(logits, id), {}};
@@ -34,7 +39,7 @@ Sequence::Sequence(const tokenizer::Tokenizer& tokenizer, const Request& request
     if (id >= 0) early_sampling_.logit_bias.emplace_back(id, -std::numeric_limits<float>::infinity());
   }
   replay(request.echo);
-  history_.insert(history_.end(), request.prompt.begin(), request.prompt.end());
+  remember(request.prompt);
   if (request.echo) echo(request.prompt);
   if (constraint_ && constraint_->over()) {
     finish_reason_ = FinishReason::constraint_end;
@@ -71,6 +76,14 @@ void Sequence::echo(std::span<const TokenId> prompt) {
   }
 }
 
+/// Cut to the window now and then, so that a text without an end takes no memory.
+void Sequence::remember(std::span<const TokenId> ids) {
+  history_.insert(history_.end(), ids.begin(), ids.end());
+  const std::optional<std::size_t> window = sampling::history_window(sampling_);
+  if (!window || history_.size() < 2 * *window + kHistorySlack) return;
+  history_.erase(history_.begin(), history_.end() - static_cast<std::ptrdiff_t>(*window));
+}
+
 std::string Sequence::take_echo() { return std::exchange(echo_, {}); }
 
 bool Sequence::is_stop(TokenId id) const {
@@ -104,8 +117,8 @@ Token Sequence::next(std::span<const float> logits) {
 Token Sequence::accept(TokenId id, std::optional<TokenLogProbs> logprobs) {
   XLSTM_CHECK(!ended());
   Token token = {id, take_echo(), std::move(logprobs)};
-  history_.push_back(token.id);
-  ids_.push_back(token.id);
+  remember(std::span(&token.id, 1));
+  ++generated_;
   if (is_stop(token.id)) {
     token.text += end(FinishReason::stop_token);
     return token;
@@ -115,7 +128,7 @@ Token Sequence::accept(TokenId id, std::optional<TokenLogProbs> logprobs) {
     finish_reason_ = FinishReason::stop_string;
   } else if (constraint_ && constraint_->over()) {
     token.text += end(FinishReason::constraint_end);
-  } else if (max_tokens_ >= 0 && std::ssize(ids_) >= max_tokens_) {
+  } else if (max_tokens_ >= 0 && std::cmp_greater_equal(generated_, max_tokens_)) {
     token.text += end(FinishReason::length);
   }
   return token;

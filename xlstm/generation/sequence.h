@@ -25,8 +25,8 @@ struct Token {
   std::optional<TokenLogProbs> logprobs;
 };
 
-/// Token i of the request, those drawn before counted, is drawn with RngKey{seed, i}, whatever else runs. Not
-/// thread-safe.
+/// Token i of the request, those drawn before counted, is drawn with RngKey{seed, i}, whatever else runs. Its memory
+/// does not grow with what it generates, but for penalties that look back at all of it. Not thread-safe.
 class Sequence {
  public:
   /// REQUIRES: validate(request, model) did not throw. The tokenizer must outlive it. Errors: invalid_argument (a
@@ -49,14 +49,15 @@ class Sequence {
   bool ended() const noexcept { return finish_reason_.has_value(); }
   /// REQUIRES: ended.
   FinishReason finish_reason() const { return finish_reason_.value(); }
-  /// Generated so far.
-  const std::vector<TokenId>& ids() const noexcept { return ids_; }
+  /// Ids generated so far, a stop id included.
+  std::size_t num_generated() const noexcept { return generated_; }
 
  private:
   void replay(bool echoed);
   void echo(std::span<const TokenId> prompt);
   bool is_stop(TokenId id) const;
-  std::int64_t drawn() const noexcept { return static_cast<std::int64_t>(drawn_before_ + ids_.size()); }
+  std::int64_t drawn() const noexcept { return static_cast<std::int64_t>(drawn_before_ + generated_); }
+  void remember(std::span<const TokenId> ids);
   TokenId draw(std::span<const float> logits);
   std::string text_of(TokenId id);
 
@@ -71,8 +72,8 @@ class Sequence {
   tokenizer::StreamingDetokenizer detokenizer_;
   text::StopMatcher matcher_;
   std::optional<ConstrainedRow> constraint_;
-  std::vector<TokenId> history_;  // before the request, prompt, generated
-  std::vector<TokenId> ids_;
+  std::vector<TokenId> history_;  // before the request, prompt, generated: at least what the penalties look back at
+  std::size_t generated_ = 0;
   std::optional<FinishReason> finish_reason_;
 };
 

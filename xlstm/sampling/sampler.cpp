@@ -28,11 +28,6 @@ float to_score(double value) {
   return std::isinf(value) ? static_cast<float>(value) : static_cast<float>(std::clamp(value, -kMax, kMax));
 }
 
-bool has_penalty(const SamplingParams& params) {
-  return params.penalty_window != 0 &&
-         (params.repetition_penalty != 1.0f || params.frequency_penalty != 0.0f || params.presence_penalty != 0.0f);
-}
-
 float penalise(float score, std::int64_t count, const SamplingParams& params) {
   double value = score;
   const double repetition = params.repetition_penalty;
@@ -42,9 +37,7 @@ float penalise(float score, std::int64_t count, const SamplingParams& params) {
 }
 
 void apply_penalties(std::span<float> scores, const SamplingParams& params, std::span<const TokenId> history) {
-  if (params.penalty_window >= 0 && static_cast<std::size_t>(params.penalty_window) < history.size()) {
-    history = history.last(static_cast<std::size_t>(params.penalty_window));
-  }
+  history = history.last(std::min(history_window(params).value_or(history.size()), history.size()));
   const auto known = [&](TokenId id) { return id >= 0 && static_cast<std::size_t>(id) < scores.size(); };
   std::vector<std::int64_t> counts(scores.size(), 0);
   for (const TokenId id : history) {
@@ -70,7 +63,7 @@ class Scores {
     }
     // Of all logits: a NaN is a fault of the model wherever it stands, and would hide behind a ban or the limit.
     max_ = checked_max(logits);
-    const bool adjusted = !params.logit_bias.empty() || has_penalty(params);
+    const bool adjusted = !params.logit_bias.empty() || history_window(params) != 0u;
     if (adjusted) adjust(params, history);
     if (adjusted || values_.size() < logits.size()) max_ = checked_max(values_);
   }
@@ -86,7 +79,7 @@ class Scores {
       float& score = storage_[static_cast<std::size_t>(id)];
       score = to_score(static_cast<double>(score) + bias);
     }
-    if (has_penalty(params)) apply_penalties(storage_, params, history);
+    if (history_window(params) != 0u) apply_penalties(storage_, params, history);
     values_ = storage_;
   }
 
@@ -133,6 +126,13 @@ void expect(bool holds, const char* field, const char* expected, const T& found)
 }
 
 }  // namespace
+
+std::optional<std::size_t> history_window(const SamplingParams& params) {
+  if (params.repetition_penalty == 1.0f && params.frequency_penalty == 0.0f && params.presence_penalty == 0.0f)
+    return 0;
+  if (params.penalty_window < 0) return std::nullopt;
+  return static_cast<std::size_t>(params.penalty_window);
+}
 
 void validate(const SamplingParams& params) {
   expect(std::isfinite(params.temperature) && params.temperature >= 0, "temperature", "a finite number >= 0",

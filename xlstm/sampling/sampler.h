@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <utility>
 #include <vector>
@@ -32,6 +33,9 @@ struct SamplingParams {
 
 /// Errors: invalid_argument naming the field, what it must be and what it is (NaN included).
 void validate(const SamplingParams& params);
+
+/// How many of the last ids sample() looks at; none: all of them.
+std::optional<std::size_t> history_window(const SamplingParams& params);
 
 /// The next token id. logits [V], not modified; history: ids so far, prompt first.
 /// vocab_limit: ids at or beyond are never chosen (the tokenizer's size; V is padded).

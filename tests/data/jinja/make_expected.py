@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Writes expected.jsonl: what jinja2 renders of the templates and small cases beside this file. Usage: make_expected.py
+"""Writes expected.jsonl: what jinja2 renders of the templates and small cases beside this file, or of the templates of
+another folder, into that folder, for XLSTM_JINJA_TEMPLATES=DIR unit_text_jinja. Usage: make_expected.py [DIR]
 
 The environment is that of transformers' apply_chat_template. The first line holds the versions; then a case a line:
 {"template": FILE, "conversation": NAME} or {"source": TEXT} with {"output": TEXT} or {"error": true}. The variables of a
@@ -11,6 +12,7 @@ import pathlib
 import platform
 import random
 import re
+import sys
 
 import jinja2
 import jinja2.ext
@@ -107,24 +109,39 @@ def skipped(source, result):
     return " at 0x" in result.get("output", "") or re.search(r"(\braw -?%}|{#-?)\s*$", source) is not None
 
 
-def main():
-    environment = make_environment()
+def template_cases(environment, folder):
     tools = json.loads((HERE / "tools.json").read_text(encoding="utf-8"))
-    lines = [{"jinja2": jinja2.__version__, "python": platform.python_version()}]
-    for path in sorted((HERE / "templates").glob("*.jinja")):
-        for name, variables in json.loads((HERE / "conversations.json").read_text(encoding="utf-8")).items():
+    conversations = json.loads((HERE / "conversations.json").read_text(encoding="utf-8"))
+    for path in sorted(folder.glob("*.jinja")):
+        for name, variables in conversations.items():
             variables = {"tools": None, "documents": None, **SPECIAL_TOKENS, **variables}
             if variables["tools"] == "TOOLS":
                 variables["tools"] = tools
             result = expected(environment, path.read_text(encoding="utf-8"), variables)
-            lines.append({"template": path.name, "conversation": name, **result})
+            yield {"template": path.name, "conversation": name, **result}
+
+
+def small_cases(environment):
     variables = json.loads((HERE / "variables.json").read_text(encoding="utf-8"))
     for source in dict.fromkeys(small_sources()):
         result = expected(environment, source, variables)
         if not skipped(source, result):
-            lines.append({"source": source, **result})
+            yield {"source": source, **result}
+
+
+def write_lines(path, lines):
+    lines = [{"jinja2": jinja2.__version__, "python": platform.python_version()}, *lines]
     text = "".join(json.dumps(line, ensure_ascii=False, separators=(",", ":")) + "\n" for line in lines)
-    (HERE / "expected.jsonl").write_text(text, encoding="utf-8")
+    path.write_text(text, encoding="utf-8")
+
+
+def main():
+    environment = make_environment()
+    if len(sys.argv) > 1:
+        folder = pathlib.Path(sys.argv[1])
+        write_lines(folder / "expected.jsonl", template_cases(environment, folder))
+        return
+    write_lines(HERE / "expected.jsonl", [*template_cases(environment, HERE / "templates"), *small_cases(environment)])
 
 
 if __name__ == "__main__":

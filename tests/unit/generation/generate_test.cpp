@@ -105,6 +105,40 @@ TEST_F(GenerateTest, GivesEachIdBeforeItsText) {
   EXPECT_EQ(order, "97 a 98 b ");
 }
 
+TEST_F(GenerateTest, WhatIsNotKeptIsGivenOnceAndCountedAllTheSame) {
+  given(3, "abcd");
+  request_.logprobs = 1;
+  std::vector<TokenId> ids;
+  callbacks_.on_token = [&](TokenId id) { ids.push_back(id); };
+  callbacks_.keep_output = false;
+  const Result result = run();
+  EXPECT_EQ(streamed(), "abcd");
+  EXPECT_THAT(ids, ElementsAre('a', 'b', 'c', 'd'));
+  EXPECT_TRUE(result.ids.empty() && result.text.empty() && result.logprobs.empty());
+  EXPECT_EQ(result.timings.generated_tokens, 4u);
+  EXPECT_EQ(result.state_tokens, 3u + 3u);
+  EXPECT_EQ(result.finish_reason, FinishReason::length);
+}
+
+TEST_F(GenerateTest, APenaltyWithAWindowIsTheSameHoweverLongTheTextIs) {
+  given(40, "");
+  request_.max_tokens = 5000;  // the history is cut on the way
+  request_.sampling.temperature = 1;
+  request_.sampling.repetition_penalty = 1.5f;
+  request_.sampling.frequency_penalty = 0.5f;
+  request_.sampling.penalty_window = 7;
+  const Result result = run();
+  ASSERT_EQ(result.ids.size(), 5000u);
+  std::vector<float> logits(300, 0.0f);  // what the model says from here on
+  logits[0] = 1;
+  logits['!'] = 2;
+  std::vector<TokenId> history = request_.prompt;
+  for (std::size_t i = 0; i < result.ids.size(); ++i) {
+    ASSERT_EQ(result.ids[i], sampling::sample(logits, request_.sampling, history, 256, {0, i}));
+    history.push_back(result.ids[i]);
+  }
+}
+
 TEST_F(GenerateTest, NeverSplitsACharacter) {
   given(1, "\u00e9\u20ac");  // two and three bytes
   run();
