@@ -19,7 +19,7 @@ StatePool::StatePool(backend::Backend& backend, std::size_t max_bytes, Reclaim r
 
 /// Ends a state; the pool has forgotten one without a count.
 struct StatePool::Uncount {
-  std::shared_ptr<std::size_t> count;
+  std::shared_ptr<std::atomic<std::size_t>> count;
   void operator()(backend::State* dead) {
     delete dead;
     if (count) --*count;

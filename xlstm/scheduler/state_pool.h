@@ -1,6 +1,7 @@
 // States as values: shared until they are written, counted in bytes.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <functional>
 #include <memory>
@@ -24,7 +25,8 @@ class SharedState {
   std::shared_ptr<backend::State> state_;
 };
 
-/// Makes every state of a scheduler, at most so many bytes of them. Not thread-safe. Handles may outlive it.
+/// Makes every state of a scheduler, at most so many bytes of them. Not thread-safe. Handles may outlive it, and may be
+/// copied and dropped on any thread; what is in a state is the scheduler's thread's alone.
 class StatePool {
  public:
   /// Gives up a state that nobody needs, as a cached one; false: there is none.
@@ -66,7 +68,7 @@ class StatePool {
   backend::Backend& backend_;
   Reclaim reclaim_;
   std::size_t state_bytes_, max_states_;
-  std::shared_ptr<std::size_t> count_ = std::make_shared<std::size_t>(0);  // of states alive
+  std::shared_ptr<std::atomic<std::size_t>> count_ = std::make_shared<std::atomic<std::size_t>>(0);  // of states alive
   std::size_t copies_ = 0;
 };
 
