@@ -1,16 +1,22 @@
 // The row kernels of quantized_gemv.cpp, for one CPU target: included once for each, and once more for each variant
 // with integer dot products (XLSTM_VNNI, XLSTM_NEON_DOTPROD, and that with XLSTM_NEON_I8MM), which Highway 1.0.3 has no
-// target for. So no guard.
+// target for. So no guard. XLSTM_ROWS_ATTR is for lambdas, which the attributes of a namespace do not reach.
+#undef XLSTM_ROWS_ATTR
 #if XLSTM_VNNI && HWY_TARGET == HWY_AVX3
 HWY_PUSH_ATTRIBUTES(HWY_TARGET_STR ",avx512vnni")
+#define XLSTM_ROWS_ATTR __attribute__((target(HWY_TARGET_STR ",avx512vnni")))
 #elif XLSTM_VNNI
 HWY_PUSH_ATTRIBUTES(HWY_TARGET_STR ",avxvnni")
+#define XLSTM_ROWS_ATTR __attribute__((target(HWY_TARGET_STR ",avxvnni")))
 #elif XLSTM_NEON_I8MM
 HWY_PUSH_ATTRIBUTES(XLSTM_TARGET_I8MM)
+#define XLSTM_ROWS_ATTR __attribute__((target(XLSTM_TARGET_I8MM)))
 #elif XLSTM_NEON_DOTPROD
 HWY_PUSH_ATTRIBUTES(XLSTM_TARGET_DOTPROD)
+#define XLSTM_ROWS_ATTR __attribute__((target(XLSTM_TARGET_DOTPROD)))
 #else
 HWY_BEFORE_NAMESPACE();
+#define XLSTM_ROWS_ATTR HWY_ATTR
 #endif
 namespace xlstm::kernels {
 namespace HWY_NAMESPACE {
@@ -137,7 +143,7 @@ struct RowKernel {
       w[r] = rows[r].words;
       scale[r] = scales[r];
     }
-    const auto multiply_next = [&]() HWY_ATTR {
+    const auto multiply_next = [&]() XLSTM_ROWS_ATTR {
       for (int r = 0; r < R; ++r) {
         for (std::int64_t line = 0; line < kUnitBytes; line += kLineBytes) fetch_line(w[r] + line);
       }
@@ -216,7 +222,7 @@ struct RowKernel {
   static HWY_INLINE void multiply_row(Row (&w)[R], const bool (&at_end)[R], Parameters parameters, std::int64_t groups,
                                       Vectors x, float* const (&y)[R], std::int64_t y_stride) {
     Sums<B> sums[R];
-    const auto advance = [&](std::int64_t by) HWY_ATTR {
+    const auto advance = [&](std::int64_t by) XLSTM_ROWS_ATTR {
       for (int r = 0; r < R; ++r) {
         w[r].words += by * kGroupWords * 4;
         w[r].scales += by * parameters.bytes;

@@ -129,7 +129,7 @@ struct ShortRows {
         }
       }
     }
-    const auto load_scales = [&](std::int64_t s) HWY_ATTR {
+    const auto load_scales = [&](std::int64_t s) XLSTM_ROWS_ATTR {
       for (int i = 0; i < R * B; ++i) {
         scales[i] = Rows::step_scales(tile.scales[i % B] + (first + i / B) * in.groups + s * kStepGroups);
       }
@@ -181,7 +181,7 @@ struct ShortRows {
     const std::int64_t groups = in.groups, row_bytes = w.row_bytes();
     // Made a tile ahead: loads that take parts of several stores wait until those have reached the cache.
     Tile<B> tiles[2];
-    const auto prepare = [&](std::int64_t r) HWY_ATTR {
+    const auto prepare = [&](std::int64_t r) XLSTM_ROWS_ATTR {
       const std::int64_t count = std::min(kTileRows, end - r) * groups, all = (w.rows - r) * groups;
       Tile<B>& to = tiles[(r - begin) / kTileRows % 2];
       const auto from = [&](const void* data) {
