@@ -1,6 +1,7 @@
 // xlstm batch: a file of requests in, a file of answers out; many at once, and taken up again after an interruption.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <condition_variable>
 #include <deque>
@@ -16,7 +17,9 @@
 #include "apps/cli/interrupt.h"
 #include "apps/cli/numbers.h"
 #include "apps/cli/progress_bar.h"
+#include "apps/cli/result_json.h"
 #include "apps/cli/standard_output.h"
+#include "apps/cli/submission_flags.h"
 #include "apps/cli/units.h"
 #include "apps/cli/verbs.h"
 #include "xlstm/base/error.h"
@@ -30,6 +33,7 @@ using Json = nlohmann::ordered_json;
 struct Options {
   ModelFlags model;
   GenerationFlags generation;
+  SubmissionFlags submission;
   ServiceFlags service;
   std::string input, output;
 };
@@ -39,6 +43,8 @@ struct Ended {
   std::size_t index;
   std::string input;
   Json id;
+  bool scored;                  // with best_of or beams
+  std::vector<TokenId> prompt;  // where its log-probabilities were asked for
   engine::Outcome outcome;
 };
 
@@ -78,11 +84,13 @@ class Batch {
   Batch(engine::Service& service, const Options& options, std::istream& input, BatchOutput& output,
         std::uintmax_t input_bytes)
       : service_(service),
-        defaults_(make_request(options.generation, service.engine())),
-        exact_reuse_(options.service.exact_reuse),
+        defaults_(make_submission(options.submission, options.generation, service.engine())),
         input_(input),
         output_(output),
-        input_bytes_(input_bytes) {}
+        input_bytes_(input_bytes) {
+    defaults_.exact_reuse = options.service.exact_reuse;
+    defaults_.use_cache = options.service.prefix_cache;
+  }
 
   int run(std::size_t most_on_their_way) {
     const InterruptScope interrupt;
@@ -119,15 +127,18 @@ class Batch {
   void submit(const std::string& line) {
     const std::size_t index = index_ - 1;
     try {
-      generation::Request defaults = defaults_;
-      defaults.sampling.seed += index;
+      engine::Submission defaults = defaults_;
+      defaults.request.sampling.seed += index;
       BatchLine parsed = parse_batch_line(line, defaults, service_.engine());
-      parsed.submission.listener.on_end = [this, index, line, id = parsed.id](engine::Outcome outcome) {
+      engine::Submission& submission = parsed.submission;
+      Ended ended{index, line, parsed.id, submission.best_of > 0 || submission.beams.num_beams > 0, {}, {}};
+      if (submission.prompt_logprobs >= 0) ended.prompt = submission.request.prompt;
+      submission.listener.on_end = [queue = queue_, ended = std::move(ended)](engine::Outcome outcome) mutable {
         for (scheduler::Sample& sample : outcome.samples) sample.state = {};
-        queue_.push({index, line, id, std::move(outcome)});
+        ended.outcome = std::move(outcome);
+        queue->push(std::move(ended));
       };
-      parsed.submission.exact_reuse = exact_reuse_;
-      service_.submit(std::move(parsed.submission));
+      service_.submit(std::move(submission));
       ++on_their_way_;
     } catch (const Error& error) {
       write_fault(head(index, line, nullptr), error.what());
@@ -135,7 +146,7 @@ class Batch {
   }
 
   void write_next() {
-    std::optional<Ended> ended = queue_.pop(std::chrono::milliseconds(100));
+    std::optional<Ended> ended = queue_->pop(std::chrono::milliseconds(100));
     if (!ended) return;
     --on_their_way_;
     Json line = head(ended->index, ended->input, ended->id);
@@ -146,7 +157,7 @@ class Batch {
         return write_fault(std::move(line), error.what());
       }
     }
-    line.update(batch_result(ended->outcome));
+    line.update(batch_result(ended->outcome, ended->scored, ended->prompt, service_.tokenizer()));
     prompt_tokens_ += ended->outcome.prompt_tokens;
     cached_tokens_ += ended->outcome.cached_tokens;
     for (const scheduler::Sample& sample : ended->outcome.samples) generated_tokens_ += sample.result.ids.size();
@@ -170,19 +181,29 @@ class Batch {
   }
 
   engine::Service& service_;
-  generation::Request defaults_;
-  bool exact_reuse_;
+  engine::Submission defaults_;
   std::istream& input_;
   BatchOutput& output_;
   std::uintmax_t input_bytes_, read_bytes_ = 0;
-  Queue queue_;
+  std::shared_ptr<Queue> queue_ = std::make_shared<Queue>();  // what Ctrl-C leaves ends after this object
   std::size_t index_ = 0, on_their_way_ = 0, written_ = 0, failed_ = 0, skipped_ = 0;
   std::size_t prompt_tokens_ = 0, cached_tokens_ = 0, generated_tokens_ = 0;
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
 };
 
+/// Texts of a line are rows. Errors: invalid_argument.
+void check_rows(const Options& options) {
+  const SubmissionFlags& flags = options.submission;
+  const std::size_t most = std::max({flags.num_samples, flags.best_of, flags.beams.num_beams});
+  if (most <= options.service.max_rows) return;
+  fail(ErrorCode::invalid_argument, "--max-rows", "expected at least ", most, ", as a line has so many texts, but got ",
+       options.service.max_rows);
+}
+
 int run(const Options& options) {
   check(options.generation);
+  check(options.submission, options.generation);
+  check_rows(options);
   std::ifstream file;
   std::uintmax_t bytes = 0;
   if (options.input != "-") {
@@ -222,18 +243,20 @@ void add_batch(CLI::App& program, Action& action) {
       ->required();
   add_service_flags(verb, options->service);
   add_generation_flags(verb, options->generation);
+  add_submission_flags(verb, options->submission);
   add_model_flags(verb, options->model);
   add_chat_template_flag(verb, options->model);
   verb.footer(
       "A line without \"seed\" takes --seed plus its number. Keys: id, max_tokens, min_tokens, temperature, top_k, "
       "top_p,\n"
-      "min_p, repetition_penalty, frequency_penalty, presence_penalty, penalty_window, seed, stop, logit_bias, "
-      "ignore_eos,\n"
-      "n, best_of, num_beams, length_penalty, early_stopping, logprobs, prompt_logprobs, echo, priority, tools "
-      "(beside\n"
-      "messages), and one of grammar, regex (texts), json_schema (an object) and json_object (true or false). A wrong "
-      "line\n"
-      "is answered with its error and makes the exit code 2.\n"
+      "min_p, repetition_penalty, frequency_penalty, presence_penalty, penalty_window, seed, stop, stop_ids, "
+      "logit_bias,\n"
+      "ignore_eos, n, best_of, num_beams, length_penalty, early_stopping, logprobs, prompt_logprobs, echo, priority, "
+      "tools\n"
+      "(beside messages), and one of grammar, regex (texts), json_schema (an object) and json_object (true or false). "
+      "A "
+      "wrong\n"
+      "line is answered with its error and makes the exit code 2.\n"
       "Examples:\n"
       "  xlstm batch --input prompts.jsonl --output answers.jsonl --max-tokens 64\n"
       "  echo '{\"prompt\": \"Once\", \"n\": 3}' | xlstm batch --input - --output -");

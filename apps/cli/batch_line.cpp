@@ -9,7 +9,9 @@
 #include <vector>
 
 #include "apps/cli/messages.h"
+#include "apps/cli/submission_flags.h"
 #include "xlstm/base/error.h"
+#include "xlstm/engine/message_borders.h"
 
 namespace xlstm::cli {
 namespace {
@@ -88,14 +90,6 @@ generation::EarlyStopping read_early(const std::string& key, const Json& value) 
   return value.get<bool>() ? generation::EarlyStopping::yes : generation::EarlyStopping::no;
 }
 
-/// A beam search draws nothing: what the flags say about drawing is not for it.
-void prepare_for_beams(sampling::SamplingParams& params) {
-  const auto bias = std::move(params.logit_bias);
-  params = {};
-  params.temperature = 0;
-  params.logit_bias = bias;
-}
-
 using Reader = std::function<void(const std::string& key, const Json& value, BatchLine& line)>;
 
 template <class Integer>
@@ -140,10 +134,6 @@ const std::map<std::string, Reader>& readers() {
                   BatchLine& line) { line.submission.request.stop_strings = read_stops(key, value); }},
       {"logit_bias", [](const auto& key, const Json& value,
                         BatchLine& line) { line.submission.request.sampling.logit_bias = read_bias(key, value); }},
-      {"ignore_eos",
-       [](const auto& key, const Json& value, BatchLine& line) {
-         if (read_bool(key, value)) line.submission.request.stop_ids.clear();
-       }},
       {"n", [](const auto& key, const Json& value,
                BatchLine& line) { read_integer(key, value, line.submission.num_samples); }},
       {"best_of",
@@ -167,6 +157,7 @@ const std::map<std::string, Reader>& readers() {
   return kReaders;
 }
 
+constexpr std::array kStopKeys = {"ignore_eos", "stop_ids"};
 constexpr std::array kPromptKeys = {"prompt", "prompt_ids", "messages"};
 constexpr std::array kConstraintKeys = {"grammar", "regex", "json_schema", "json_object"};
 
@@ -178,19 +169,24 @@ auto count_of(const Keys& keys, const Json& object) {
 /// Keys that are read from the whole object.
 bool has_place_of_its_own(const std::string& key) {
   const auto is_key = [&](const char* other) { return key == other; };
-  return key == "tools" || std::any_of(kPromptKeys.begin(), kPromptKeys.end(), is_key) ||
+  return key == "tools" || std::any_of(kStopKeys.begin(), kStopKeys.end(), is_key) ||
+         std::any_of(kPromptKeys.begin(), kPromptKeys.end(), is_key) ||
          std::any_of(kConstraintKeys.begin(), kConstraintKeys.end(), is_key);
 }
 
-std::string render(const Json& object, const engine::Engine& engine) {
+/// The prompt of messages, with snapshots where they end.
+void read_messages(const Json& object, const engine::Engine& engine, engine::Submission& submission) {
+  const text::ChatTemplate& chat = require_chat_template(engine, "messages");
   text::ChatRequest request;
   request.messages = object["messages"];
   if (object.contains("tools")) request.tools = object["tools"];
   request.add_generation_prompt = true;
-  return require_chat_template(engine, "messages").render(request);
+  std::vector<TokenId>& prompt = submission.request.prompt;
+  prompt = engine.encode(chat.render(request), /*with_bos=*/true);
+  if (submission.use_cache) submission.snapshots_at = engine::message_borders(engine, chat, request, prompt);
 }
 
-std::vector<TokenId> read_prompt(const Json& object, const engine::Engine& engine) {
+void read_prompt(const Json& object, const engine::Engine& engine, engine::Submission& submission) {
   const auto count = count_of(kPromptKeys, object);
   if (count != 1) {
     fail(ErrorCode::invalid_argument, "prompt", "expected one of \"prompt\", \"prompt_ids\" and \"messages\" but got ",
@@ -199,9 +195,10 @@ std::vector<TokenId> read_prompt(const Json& object, const engine::Engine& engin
   if (object.contains("tools") && !object.contains("messages")) {
     fail(ErrorCode::invalid_argument, "tools", "expected \"messages\" beside them but got none");
   }
-  if (object.contains("prompt_ids")) return read_ids("prompt_ids", object["prompt_ids"]);
-  if (object.contains("messages")) return engine.encode(render(object, engine), /*with_bos=*/true);
-  return engine.encode(read_string("prompt", object["prompt"]), /*with_bos=*/true);
+  if (object.contains("messages")) return read_messages(object, engine, submission);
+  submission.request.prompt = object.contains("prompt_ids")
+                                  ? read_ids("prompt_ids", object["prompt_ids"])
+                                  : engine.encode(read_string("prompt", object["prompt"]), /*with_bos=*/true);
 }
 
 /// What the line says of its text in place of the flags; `fallback` if it says nothing.
@@ -223,21 +220,38 @@ engine::SharedMasks read_constraint(const Json& object, engine::SharedMasks fall
   return engine.constraint({Kind::json_schema, schema.dump(-1, ' ', false, Json::error_handler_t::replace)});
 }
 
-Json logprobs_of(const generation::TokenLogProbs& token) {
-  Json top = Json::array();
-  for (const generation::IdLogProb& other : token.top) top.push_back({{"id", other.id}, {"logprob", other.logprob}});
-  return {{"logprob", token.logprob}, {"top", std::move(top)}};
+/// The model's own end of text goes or comes, whatever the flags say; ids of the line's own are further ones.
+std::vector<TokenId> read_stop_ids(const Json& object, std::vector<TokenId> ids, const engine::Engine& engine) {
+  if (object.contains("ignore_eos")) {
+    const bool ignore = read_bool("ignore_eos", object["ignore_eos"]);
+    const std::vector<TokenId> own = engine.stop_ids(), configured = engine.config_stop_ids();
+    const auto among = [](const std::vector<TokenId>& list, TokenId id) {
+      return std::find(list.begin(), list.end(), id) != list.end();
+    };
+    std::erase_if(ids, [&](TokenId id) { return among(own, id) || (ignore && among(configured, id)); });
+    if (!ignore) ids.insert(ids.end(), own.begin(), own.end());
+  }
+  if (object.contains("stop_ids")) {
+    const std::int64_t vocab = engine.model().config.vocab_size;
+    for (const TokenId id : read_ids("stop_ids", object["stop_ids"])) {
+      if (id >= vocab) refuse("stop_ids", "ids below " + std::to_string(vocab), id);
+      ids.push_back(id);
+    }
+  }
+  return ids;
 }
 
-Json logprobs_of(const generation::Result& result) {
-  Json all = Json::array();
-  for (const generation::TokenLogProbs& token : result.logprobs) all.push_back(logprobs_of(token));
-  return all;
+/// What one key alone does not show.
+void check_together(const engine::Submission& submission) {
+  const generation::Request& request = submission.request;
+  if (request.max_tokens < 0 || request.min_tokens <= request.max_tokens) return;
+  fail(ErrorCode::invalid_argument, "min_tokens", "expected at most the ", request.max_tokens,
+       " of max_tokens but got ", request.min_tokens);
 }
 
 }  // namespace
 
-BatchLine parse_batch_line(std::string_view line, const generation::Request& defaults, const engine::Engine& engine) {
+BatchLine parse_batch_line(std::string_view line, const engine::Submission& defaults, const engine::Engine& engine) {
   Json object;
   try {
     object = Json::parse(line);
@@ -246,10 +260,9 @@ BatchLine parse_batch_line(std::string_view line, const generation::Request& def
   }
   if (!object.is_object()) refuse("line", "a JSON object", object);
   BatchLine made;
-  made.submission.request = defaults;
-  if (object.contains("num_beams") && object["num_beams"] != 0) {
-    prepare_for_beams(made.submission.request.sampling);
-  }
+  made.submission = defaults;
+  const bool beams = object.contains("num_beams") ? object["num_beams"] != 0 : defaults.beams.num_beams > 0;
+  if (beams) prepare_for_beams(made.submission.request.sampling);
   for (const auto& [key, value] : object.items()) {
     if (has_place_of_its_own(key)) continue;
     const auto reader = readers().find(key);
@@ -257,32 +270,11 @@ BatchLine parse_batch_line(std::string_view line, const generation::Request& def
       fail(ErrorCode::invalid_argument, "line", "expected known keys but got \"", key, "\"");
     reader->second(key, value, made);
   }
-  made.submission.request.prompt = read_prompt(object, engine);
-  made.submission.request.constraint = read_constraint(object, defaults.constraint, engine);
-  return made;
-}
-
-nlohmann::ordered_json batch_result(const engine::Outcome& outcome) {
-  Json choices = Json::array();
-  std::size_t generated = 0;
-  for (const scheduler::Sample& sample : outcome.samples) {
-    const generation::Result& result = sample.result;
-    generated += result.ids.size();
-    Json choice = {{"text", result.text},
-                   {"ids", result.ids},
-                   {"finish_reason", generation::finish_reason_name(result.finish_reason)}};
-    if (!result.logprobs.empty()) choice["logprobs"] = logprobs_of(result);
-    if (sample.score != 0) choice["score"] = sample.score;
-    choices.push_back(std::move(choice));
-  }
-  Json made = {{"choices", std::move(choices)}};
-  if (!outcome.prompt_logprobs.empty()) {
-    Json& scores = made["prompt_logprobs"] = Json::array();
-    for (const auto& token : outcome.prompt_logprobs) scores.push_back(token ? logprobs_of(*token) : Json());
-  }
-  made["usage"] = {{"prompt_tokens", outcome.prompt_tokens},
-                   {"cached_tokens", outcome.cached_tokens},
-                   {"completion_tokens", generated}};
+  generation::Request& request = made.submission.request;
+  read_prompt(object, engine, made.submission);
+  request.stop_ids = read_stop_ids(object, std::move(request.stop_ids), engine);
+  request.constraint = read_constraint(object, defaults.request.constraint, engine);
+  check_together(made.submission);
   return made;
 }
 

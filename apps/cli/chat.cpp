@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "apps/cli/conversation.h"
+#include "apps/cli/draft_flags.h"
 #include "apps/cli/exit_codes.h"
 #include "apps/cli/flags.h"
 #include "apps/cli/interrupt.h"
@@ -16,6 +17,7 @@
 #include "apps/cli/verbs.h"
 #include "xlstm/base/error.h"
 #include "xlstm/base/log.h"
+#include "xlstm/engine/request_meter.h"
 
 namespace xlstm::cli {
 namespace {
@@ -25,6 +27,8 @@ using generation::FinishReason;
 struct Options {
   ModelFlags model;
   GenerationFlags generation;
+  DraftFlags draft;
+  std::string stats_socket;  // empty: none
   std::string system;
   bool no_chat_template = false;
 };
@@ -32,6 +36,8 @@ struct Options {
 constexpr const char* kHelp =
     "/reset        forget everything\n"
     "/undo         back to before the last turn, /reset or /load\n"
+    "/retry        another answer to what was said last\n"
+    "/edit TEXT    the last turn with TEXT in place of what was said\n"
     "/save FILE    keep the conversation as a file (with a chat template its messages too, as FILE.messages.json)\n"
     "/load FILE    go on with a conversation that was kept\n"
     "/help         this list\n"
@@ -41,9 +47,11 @@ constexpr const char* kHelp =
 
 class Chat {
  public:
-  Chat(engine::Engine& engine, generation::Request request, const text::ChatTemplate* chat_template,
-       const std::string& system)
-      : request_(std::move(request)), conversation_(engine, chat_template, system), reader_(make_line_reader()) {}
+  Chat(engine::Engine& engine, generation::Request request, Conversation::Options options, engine::RequestMeter& meter)
+      : request_(std::move(request)),
+        conversation_(engine, std::move(options)),
+        meter_(meter),
+        reader_(make_line_reader()) {}
 
   int run() {
     if (reader_->interactive()) note("/help lists the commands, /quit leaves");
@@ -75,29 +83,32 @@ class Chat {
   }
 
   void obey(const std::string& entry) {
-    if (entry.starts_with("//")) return answer(entry.substr(1));
+    if (entry.starts_with("//")) return say_to_model(entry.substr(1));
     if (entry.starts_with("/")) return command(entry);
-    if (entry.find_first_not_of(" \t\r") != entry.npos) answer(entry);
+    if (entry.find_first_not_of(" \t\r") != entry.npos) say_to_model(entry);
   }
 
   void command(const std::string& entry) {
-    const std::size_t space = std::min(entry.find(' '), entry.size());
+    const std::size_t space = std::min(entry.find_first_of(" \n"), entry.size());
     const std::string name = entry.substr(0, space);
-    std::string file = entry.substr(space);
-    file.erase(0, file.find_first_not_of(" \t"));
-    file.erase(file.find_last_not_of(" \t\r") + 1);
-    const bool wants_file = name == "/save" || name == "/load";
-    if (wants_file && file.empty()) fail(ErrorCode::invalid_argument, name, "expected a file name but got none");
-    if (!wants_file && !file.empty())
-      fail(ErrorCode::invalid_argument, name, "expected nothing after it but got '", file, "'");
+    std::string rest = entry.substr(space);
+    rest.erase(0, rest.find_first_not_of(" \t"));
+    rest.erase(rest.find_last_not_of(" \t\r") + 1);
+    const bool wants_file = name == "/save" || name == "/load", wants_text = name == "/edit";
+    if (wants_file && rest.empty()) fail(ErrorCode::invalid_argument, name, "expected a file name but got none");
+    if (wants_text && rest.empty()) fail(ErrorCode::invalid_argument, name, "expected a text but got none");
+    if (!wants_file && !wants_text && !rest.empty())
+      fail(ErrorCode::invalid_argument, name, "expected nothing after it but got '", rest, "'");
     if (name == "/quit") return leave();
     if (name == "/help") return say(kHelp);
     if (name == "/reset") return conversation_.reset(), tell("forgotten");
     if (name == "/undo") return undo();
-    if (name == "/save") return conversation_.save(file), tell("saved to " + file);
-    if (name == "/load") return conversation_.load(file), tell("loaded " + file);
-    fail(ErrorCode::invalid_argument, "chat", "expected /reset, /undo, /save, /load, /help or /quit but got '", name,
-         "'");
+    if (name == "/retry") return retry();
+    if (name == "/edit") return edit(rest);
+    if (name == "/save") return conversation_.save(rest), tell("saved to " + rest);
+    if (name == "/load") return conversation_.load(rest), tell("loaded " + rest);
+    fail(ErrorCode::invalid_argument, "chat",
+         "expected /reset, /undo, /retry, /edit, /save, /load, /help or /quit but got '", name, "'");
   }
 
   void leave() { done_ = true; }
@@ -109,7 +120,21 @@ class Chat {
     tell("undone");
   }
 
-  void answer(const std::string& text) {
+  void say_to_model(const std::string& text) {
+    answer("this turn is forgotten",
+           [&](const generation::Callbacks& callbacks) { return conversation_.turn(text, request_, callbacks); });
+  }
+  void retry() {
+    answer("the earlier answer stays",
+           [&](const generation::Callbacks& callbacks) { return conversation_.retry(request_, callbacks); });
+  }
+  void edit(const std::string& text) {
+    answer("the earlier turn stays",
+           [&](const generation::Callbacks& callbacks) { return conversation_.edit(text, request_, callbacks); });
+  }
+
+  /// when_stopped: what becomes of a turn without a token.
+  void answer(const char* when_stopped, const engine::RequestMeter::Run& turn) {
     InterruptScope interrupt;
     ProgressBar bar("reading", 1.0);
     char last = '\n';
@@ -123,14 +148,19 @@ class Chat {
       flush_output();
       last = piece.back();
     };
-    const generation::Result result = conversation_.turn(text, request_, callbacks);
+    const generation::Result result = meter_.measure(callbacks, turn);
+    meter_.note_states(conversation_.state_bytes(), conversation_.max_state_bytes());
     bar.clear();
     if (last != '\n') print("\n");
     flush_output();
     if (result.finish_reason == FinishReason::cancelled) {
       interrupt.take();  // one that came too late for the answer is the next prompt's
-      note(result.ids.empty() ? "stopped before the answer: this turn is forgotten" : "stopped");
+      note(result.ids.empty() ? fmt::format("stopped before the answer: {}", when_stopped) : "stopped");
     }
+    report(result);
+  }
+
+  void report(const generation::Result& result) const {
     if (conversation_.read_again() > 0) {
       note(
           fmt::format("the template tells the last turns in another way than the state has read them: {} tokens were "
@@ -142,10 +172,15 @@ class Chat {
         fmt::format("read {} tokens at {}, answered {} tokens at {}; {} tokens in all", timings.prompt_tokens,
                     human_rate(timings.prefill_tokens_per_second()), timings.generated_tokens,
                     human_rate(timings.decode_tokens_per_second()), conversation_.num_tokens()));
+    if (const generation::SpeculationCounts& counts = result.speculation; counts.passes > 0) {
+      log(LogLevel::info, fmt::format("draft: {} of {} guesses right, {:.2f} tokens a pass", counts.accepted,
+                                      counts.drafted, counts.steps_per_pass()));
+    }
   }
 
   generation::Request request_;
   Conversation conversation_;
+  engine::RequestMeter& meter_;
   std::unique_ptr<LineReader> reader_;
   bool done_ = false;
 };
@@ -155,7 +190,12 @@ int run(const Options& options) {
   const auto engine = load_engine(options.model);
   const text::ChatTemplate* chat_template = options.no_chat_template ? nullptr : engine->chat_template();
   if (!options.system.empty()) require_chat_template(*engine, "--system");
-  return Chat(*engine, make_request(options.generation, *engine), chat_template, options.system).run();
+  const auto draft = make_lasting_draft(options.draft, *engine, options.model);
+  engine::RequestMeter meter;
+  const auto stats = open_stats_socket(options.stats_socket, [&] { return meter.stats(); });
+  return Chat(*engine, make_request(options.generation, *engine),
+              {chat_template, options.system, draft.get(), options.draft.tokens}, meter)
+      .run();
 }
 
 }  // namespace
@@ -175,6 +215,8 @@ void add_chat(CLI::App& program, Action& action) {
                            ->group("Prompt")
                            ->excludes(system);
   add_generation_flags(verb, options->generation);
+  add_draft_flags(verb, options->draft);
+  add_stats_flag(verb, options->stats_socket);
   add_model_flags(verb, options->model);
   add_chat_template_flag(verb, options->model);
   plain->excludes(verb.get_option("--chat-template"));

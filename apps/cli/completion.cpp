@@ -1,7 +1,9 @@
 // xlstm completion: scripts for bash, zsh and fish, made from the command line's own tree of verbs and flags.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <memory>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -16,16 +18,37 @@ namespace {
 struct Flag {
   std::vector<std::string> names;  // "-m", "--model"
   std::string help;
-  std::string value;  // type name: "DIR", "FILE", "cpu|mlx", "N", ...; empty: takes no value
+  std::string value;  // type name: "DIR", "FILE.json", "cpu|mlx", "ngram|DIR", "N", ...; empty: takes no value
 
-  bool wants_directory() const { return value == "DIR"; }
-  bool wants_file() const { return value == "FILE"; }
-  /// The words it takes, separated by blanks; empty when they cannot be listed.
+  bool wants_directory() const {
+    return has([](const std::string& word) { return word == "DIR"; });
+  }
+  bool wants_file() const {
+    return has([](const std::string& word) { return word.starts_with("FILE") || word == "PATH"; });
+  }
+  /// The words it takes, separated by blanks; empty when they cannot be listed. Capitals stand for something else.
   std::string choices() const {
-    if (value.find('|') == value.npos) return "";
-    std::string words = value;
-    for (char& c : words) c = c == '|' ? ' ' : c;
+    std::string words;
+    if (value.find('|') == value.npos) return words;
+    for (const std::string& word : alternatives()) {
+      if (std::none_of(word.begin(), word.end(), [](char c) { return c >= 'A' && c <= 'Z'; })) {
+        words += (words.empty() ? "" : " ") + word;
+      }
+    }
     return words;
+  }
+
+ private:
+  std::vector<std::string> alternatives() const {
+    std::vector<std::string> words;
+    std::istringstream stream(value);
+    for (std::string word; std::getline(stream, word, '|');) words.push_back(word);
+    return words;
+  }
+  template <class Is>
+  bool has(const Is& is) const {
+    const std::vector<std::string> words = alternatives();
+    return std::any_of(words.begin(), words.end(), is);
   }
 };
 
@@ -86,9 +109,9 @@ std::string bash_value_case(const std::string& verb, const Flag& flag) {
   std::string pattern;
   for (const std::string& name : flag.names) pattern += fmt::format("{}{}:{}", pattern.empty() ? "" : "|", verb, name);
   std::string body;
-  if (flag.wants_directory()) body = "COMPREPLY=($(compgen -d -- \"$cur\")); ";
-  if (flag.wants_file()) body = "COMPREPLY=($(compgen -f -- \"$cur\")); ";
-  if (!flag.choices().empty()) body = fmt::format("COMPREPLY=($(compgen -W \"{}\" -- \"$cur\")); ", flag.choices());
+  if (flag.wants_directory()) body += "COMPREPLY+=($(compgen -d -- \"$cur\")); ";
+  if (flag.wants_file()) body += "COMPREPLY+=($(compgen -f -- \"$cur\")); ";
+  if (!flag.choices().empty()) body += fmt::format("COMPREPLY+=($(compgen -W \"{}\" -- \"$cur\")); ", flag.choices());
   return fmt::format("    {}) {}return ;;\n", pattern, body);
 }
 
@@ -141,9 +164,12 @@ std::string quoted(const std::string& text, std::string_view special) {
 std::string zsh_flag(const Flag& flag) {
   std::string action = ":" + quoted(flag.value, ":[]\\") + ":";
   if (flag.value.empty()) action = "";
-  if (flag.wants_directory()) action += "_files -/";
-  if (flag.wants_file()) action += "_files";
-  if (!flag.choices().empty()) action += "(" + flag.choices() + ")";
+  const std::string files = flag.wants_directory() ? "_files -/" : flag.wants_file() ? "_files" : "";
+  if (const std::string words = flag.choices(); words.empty()) {
+    action += files;
+  } else {
+    action += files.empty() ? "(" + words + ")" : "{compadd -- " + words + "; " + files + "}";
+  }
   std::string lines;
   for (const std::string& name : flag.names) {
     lines += fmt::format(" \\\n        '*{}[{}]{}'", name, quoted(flag.help, ":[]\\"), action);
@@ -207,7 +233,7 @@ std::string fish_flag(const std::string& condition, const Flag& flag) {
     line += name.starts_with("--") ? " -l " + name.substr(2) : " -s " + name.substr(1);
   }
   if (flag.wants_directory()) {
-    line += " -x -a '(__fish_complete_directories)'";
+    line += " -x -a '" + flag.choices() + " (__fish_complete_directories)'";
   } else if (flag.wants_file()) {
     line += " -r -F";
   } else if (!flag.choices().empty()) {

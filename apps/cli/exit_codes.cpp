@@ -81,6 +81,13 @@ std::string in_our_words(const CLI::ParseError& error) {
   if (dynamic_cast<const CLI::FileError*>(&error) != nullptr) {
     return "--config: expected a readable file but got '" + before(" was not readable") + "'";
   }
+  const auto after = [&](std::string_view middle) { return text.substr(text.find(middle) + middle.size()); };
+  if (dynamic_cast<const CLI::ExcludesError*>(&error) != nullptr) {
+    return before(" excludes ") + ": expected no " + after(" excludes ") + " beside it but got both";
+  }
+  if (dynamic_cast<const CLI::RequiresError*>(&error) != nullptr) {
+    return before(" requires ") + ": expected " + after(" requires ") + " beside it but got none";
+  }
   constexpr std::string_view kOfConfig = "INI was not able to parse ", kOfSection = ".++";
   if (dynamic_cast<const CLI::ConfigError*>(&error) != nullptr && text.starts_with(kOfConfig)) {
     const std::string item = before(kOfSection).substr(kOfConfig.size());

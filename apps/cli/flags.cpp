@@ -129,10 +129,19 @@ void add_generation_flags(CLI::App& verb, GenerationFlags& flags) {
       ->transform(integer_between(-1))
       ->group("Length")
       ->capture_default_str();
+  verb.add_option("--min-tokens", flags.min_tokens, "No end of the text before so many")
+      ->type_name("N")
+      ->transform(integer_between(0))
+      ->group("Length")
+      ->capture_default_str();
   verb.add_option("--stop", flags.stop_strings, "End before this text; may be given several times")
       ->type_name("TEXT")
       ->allow_extra_args(false)
       ->check(not_empty("a text"))
+      ->group("Length");
+  verb.add_option("--stop-ids", flags.stop_ids, "End at these token ids too, as in 17,4")
+      ->type_name("IDS")
+      ->check(not_empty("ids"))
       ->group("Length");
   CLI::Option* ignore =
       verb.add_flag("--ignore-eos", flags.ignore_eos, "Go on after an end-of-text token")->group("Length");
@@ -225,26 +234,38 @@ engine::ServiceOptions service_options(const ServiceFlags& flags) {
 
 void check(const GenerationFlags& flags) {
   for (const std::string& bias : flags.logit_bias) parse_logit_bias(bias);
+  if (!flags.stop_ids.empty()) parse_token_ids(flags.stop_ids, "--stop-ids");
+  if (flags.max_tokens >= 0 && flags.min_tokens > flags.max_tokens) {
+    fail(ErrorCode::invalid_argument, "--min-tokens", "expected at most the ", flags.max_tokens,
+         " of --max-tokens but got ", flags.min_tokens);
+  }
 }
 
 generation::Request make_request(const GenerationFlags& flags, const engine::Engine& engine) {
   generation::Request request;
   request.max_tokens = flags.max_tokens;
+  request.min_tokens = flags.min_tokens;
   request.stop_strings = flags.stop_strings;
   request.sampling = flags.sampling;
   const std::int64_t vocab = engine.model().config.vocab_size;
+  const auto known = [&](TokenId id, const char* flag) {
+    if (id >= vocab) fail(ErrorCode::invalid_argument, flag, "expected an id below ", vocab, " but got ", id);
+  };
   for (const std::string& text : flags.logit_bias) {
-    const auto bias = parse_logit_bias(text);
-    if (bias.first >= vocab) {
-      fail(ErrorCode::invalid_argument, "--logit-bias", "expected an id below ", vocab, " but got ", bias.first);
-    }
-    request.sampling.logit_bias.push_back(bias);
+    request.sampling.logit_bias.push_back(parse_logit_bias(text));
+    known(request.sampling.logit_bias.back().first, "--logit-bias");
   }
   if (const auto constraint = read_constraint(flags.constraint)) request.constraint = engine.constraint(*constraint);
   if (!flags.ignore_eos) request.stop_ids = engine.stop_ids();
   if (flags.honor_config_eos) {
     const std::vector<TokenId> more = engine.config_stop_ids();
     request.stop_ids.insert(request.stop_ids.end(), more.begin(), more.end());
+  }
+  if (!flags.stop_ids.empty()) {
+    for (const TokenId id : parse_token_ids(flags.stop_ids, "--stop-ids")) {
+      known(id, "--stop-ids");
+      request.stop_ids.push_back(id);
+    }
   }
   return request;
 }

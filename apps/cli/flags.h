@@ -44,8 +44,9 @@ inline sampling::SamplingParams default_sampling() {
 }
 
 struct GenerationFlags {
-  std::int64_t max_tokens = 128;
+  std::int64_t max_tokens = 128, min_tokens = 0;
   std::vector<std::string> stop_strings;
+  std::string stop_ids;  // as written
   bool ignore_eos = false;
   bool honor_config_eos = false;
   sampling::SamplingParams sampling = default_sampling();
@@ -55,8 +56,8 @@ struct GenerationFlags {
 void add_generation_flags(CLI::App& verb, GenerationFlags& flags);
 /// What can be wrong whatever the model. Errors: invalid_argument.
 void check(const GenerationFlags& flags);
-/// A request without a prompt. Errors: invalid_argument (a bias for an id outside the vocabulary, a constraint that is
-/// none), not_found (a file of one).
+/// A request without a prompt. Errors: invalid_argument (a bias for an id or a stop id outside the vocabulary, a
+/// constraint that is none), not_found (a file of one).
 generation::Request make_request(const GenerationFlags& flags, const engine::Engine& engine);
 
 /// How many requests run at once, and what their states may take.

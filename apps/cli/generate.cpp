@@ -1,86 +1,45 @@
 // xlstm generate: a prompt in, text out.
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <memory>
-#include <nlohmann/json.hpp>
 #include <optional>
 
+#include "apps/cli/draft_flags.h"
 #include "apps/cli/exit_codes.h"
 #include "apps/cli/flags.h"
+#include "apps/cli/generate_output.h"
 #include "apps/cli/interrupt.h"
 #include "apps/cli/messages.h"
 #include "apps/cli/numbers.h"
 #include "apps/cli/progress_bar.h"
 #include "apps/cli/prompt.h"
+#include "apps/cli/run_submission.h"
 #include "apps/cli/standard_output.h"
 #include "apps/cli/state_files.h"
-#include "apps/cli/units.h"
+#include "apps/cli/submission_flags.h"
 #include "apps/cli/verbs.h"
 #include "xlstm/base/error.h"
-#include "xlstm/base/log.h"
-#include "xlstm/engine/draft.h"
-#include "xlstm/engine/machine.h"
+#include "xlstm/engine/request_meter.h"
+#include "xlstm/engine/rest_file.h"
 
 namespace xlstm::cli {
 namespace {
 
-using generation::FinishReason;
-using generation::Result;
-
 struct Options {
   ModelFlags model;
   GenerationFlags generation;
+  SubmissionFlags submission;
   PromptFlags prompt;
   MessagesFlags messages;
   std::string state, save_state;  // files; empty: none
   CompressFlags compress;
-  std::string draft;  // "ngram" or a directory; empty: none
-  std::size_t draft_tokens = generation::Speculation{}.tokens;
-  const CLI::Option* seed = nullptr;
+  DraftFlags draft;
+  std::string stats_socket;  // empty: none
+  const CLI::Option *seed = nullptr, *samples = nullptr;
   bool ids = false;
   bool json = false;
 };
 
 constexpr const char* kNoPrompt = "none; try: xlstm generate --prompt \"In the beginning God\"";
-
-nlohmann::ordered_json to_json(const Result& result, std::uint64_t seed, std::size_t cached_tokens) {
-  const generation::Timings& timings = result.timings;
-  nlohmann::ordered_json json = {{"text", result.text},
-                                 {"ids", result.ids},
-                                 {"cached_tokens", cached_tokens},
-                                 {"prompt_tokens", timings.prompt_tokens},
-                                 {"finish_reason", generation::finish_reason_name(result.finish_reason)},
-                                 {"seed", seed},
-                                 {"timings",
-                                  {{"prefill_seconds", timings.prefill_seconds},
-                                   {"decode_seconds", timings.decode_seconds},
-                                   {"time_to_first_token_seconds", timings.time_to_first_token_seconds},
-                                   {"generated_tokens", timings.generated_tokens},
-                                   {"prefill_tokens_per_second", timings.prefill_tokens_per_second()},
-                                   {"decode_tokens_per_second", timings.decode_tokens_per_second()},
-                                   {"peak_rss_bytes", engine::peak_rss_bytes()}}}};
-  if (const generation::SpeculationCounts& counts = result.speculation; counts.passes > 0) {
-    json["draft"] = {{"drafted_tokens", counts.drafted},
-                     {"accepted_tokens", counts.accepted},
-                     {"passes", counts.passes},
-                     {"tokens_per_pass", counts.steps_per_pass()}};
-  }
-  return json;
-}
-
-void print_summary(const Result& result) {
-  const generation::Timings& timings = result.timings;
-  say(fmt::format("prompt {} tokens, {} | generated {} tokens, {} | first token after {:.3f} s | peak memory {}{}\n",
-                  timings.prompt_tokens, human_rate(timings.prefill_tokens_per_second()), timings.generated_tokens,
-                  human_rate(timings.decode_tokens_per_second()), timings.time_to_first_token_seconds,
-                  human_bytes(engine::peak_rss_bytes()),
-                  result.finish_reason == FinishReason::cancelled ? " | stopped by Ctrl-C" : ""));
-  if (const generation::SpeculationCounts& counts = result.speculation; counts.passes > 0) {
-    say(fmt::format("draft: {} of {} guesses right, {:.2f} tokens a pass\n", counts.accepted, counts.drafted,
-                    counts.steps_per_pass()));
-  }
-}
 
 /// Streams text or ids while they are made, nothing with --json.
 generation::Callbacks make_callbacks(const Options& options, ProgressBar& bar, const InterruptScope& interrupt) {
@@ -137,55 +96,121 @@ void begin(generation::Request& request, const Options& options, const engine::E
   request.drawn = 0;
 }
 
-int run(const Options& options) {
+/// What is asked for, where it begins, and how much of it was read before.
+struct Begun {
+  engine::Submission submission;
+  engine::Session session;
+};
+
+/// On the engine's thread.
+Begun begin(const Options& options, engine::Engine& engine, const std::optional<Prompt>& prompt) {
+  Begun begun{make_submission(options.submission, options.generation, engine),
+              options.state.empty() ? engine.new_session() : engine.restore(options.state)};
+  begin(begun.submission.request, options, engine, begun.session, prompt);
+  if (options.submission.beams.num_beams > 0) prepare_for_beams(begun.submission.request.sampling);
+  return begun;
+}
+
+std::unique_ptr<engine::Engine> load(const Options& options) {
+  return options.state.empty() ? load_engine(options.model) : load_engine_for(options.state, options.model);
+}
+
+/// One text, streamed.
+Answer run_plain(const Options& options, const std::optional<Prompt>& prompt, engine::Engine& engine) {
+  Begun begun = begin(options, engine, prompt);
+  generation::Request& request = begun.submission.request;
+  Answer answer{request.prompt, begun.session.ids().size(), false, request.sampling.seed, {}};
+  request.resumable = !options.save_state.empty();
+  const auto draft = make_draft(options.draft, engine, options.model);
+  engine::RequestMeter meter;
+  meter.note_states(engine.state_nbytes(), engine.state_nbytes());
+  const auto stats = open_stats_socket(options.stats_socket, [&] { return meter.stats(); });
+  const InterruptScope interrupt;
+  announce_reading(request);
+  ProgressBar bar("reading the prompt", 1.0);
+  scheduler::Sample sample;
+  sample.result = meter.measure(make_callbacks(options, bar, interrupt), [&](const generation::Callbacks& callbacks) {
+    return engine.generate(begun.session, request, callbacks, {draft.get(), options.draft.tokens});
+  });
+  bar.clear();
+  if (request.resumable && !begun.session.logits().empty()) {
+    engine.save(begun.session, options.save_state, options.compress.options());
+  }
+  if (!options.json) end_stream(sample.result, options.ids);
+  answer.outcome.samples.push_back(std::move(sample));
+  return answer;
+}
+
+engine::ServiceOptions service_for(const Options& options) {
+  engine::ServiceOptions made;
+  const std::size_t most = std::max(options.submission.num_samples, options.submission.best_of);
+  made.scheduler.max_rows = std::max({made.scheduler.max_rows, most, options.submission.beams.num_beams});
+  made.prefix_cache = false;  // there is one prompt
+  return made;
+}
+
+/// Several texts, beams or scores: what takes a scheduler.
+Answer run_scheduled(const Options& options, const std::optional<Prompt>& prompt, engine::Service& service) {
+  const auto stats = open_stats_socket(options.stats_socket, [&] { return service.stats(); });
+  const SubmissionFlags& flags = options.submission;
+  Answer answer;
+  answer.scored = flags.best_of > 0 || flags.beams.num_beams > 0;
+  engine::Submission submission;
+  const auto prepare = [&](engine::Engine& engine, scheduler::Scheduler&) {
+    Begun begun = begin(options, engine, prompt);
+    answer.cached_tokens = begun.session.ids().size();
+    submission = std::move(begun.submission);
+    if (!options.state.empty()) engine::begin_at(engine, begun.session, submission);
+  };
+  service.call(prepare).get();
+  answer.prompt = submission.request.prompt;
+  if (flags.beams.num_beams == 0) answer.seed = submission.request.sampling.seed;
+  answer.outcome = run_submission(service, std::move(submission));
+  if (!options.json) print_texts(answer, options.ids);
+  return answer;
+}
+
+bool takes_a_scheduler(const SubmissionFlags& flags) {
+  return flags.num_samples > 1 || flags.best_of > 0 || flags.beams.num_beams > 0 || flags.prompt_logprobs >= 0;
+}
+
+/// Errors: invalid_argument.
+void check(const Options& options, bool has_prompt) {
   check(options.generation);
+  check(options.submission, options.generation);
+  const auto needs_prompt = [&](bool given, const char* flag) {
+    if (given && !has_prompt) fail(ErrorCode::invalid_argument, flag, "expected a prompt beside it but got none");
+  };
+  needs_prompt(options.submission.echo, "--echo");
+  needs_prompt(options.submission.prompt_logprobs >= 0, "--prompt-logprobs");
+}
+
+int finish(const Options& options, const Answer& answer, const engine::Engine& engine) {
+  const bool list = options.samples->count() > 0;
+  options.json ? print_json(answer, list, engine.tokenizer()) : print_summary(answer);
+  return was_cancelled(answer) ? kExitCancelled : 0;
+}
+
+int run(const Options& options) {
+  const bool has_prompt = options.prompt.count() > 0 || options.messages.given();
   std::optional<Prompt> prompt;
   const bool begun = !options.state.empty() || options.messages.given();
   if (!begun || options.prompt.count() > 0) prompt = read_prompt(options.prompt, "generate", kNoPrompt);
+  check(options, has_prompt);
   if (!options.save_state.empty()) check_can_write(options.save_state);
-  const auto engine =
-      options.state.empty() ? load_engine(options.model) : load_engine_for(options.state, options.model);
-  generation::Request request = make_request(options.generation, *engine);
-  engine::Session session = options.state.empty() ? engine->new_session() : engine->restore(options.state);
-  const std::size_t cached_tokens = session.ids().size();
-  begin(request, options, *engine, session, prompt);
-  request.resumable = !options.save_state.empty();
-  const auto draft =
-      options.draft.empty() ? nullptr : engine::make_draft(options.draft, *engine, load_options(options.model));
-
-  const InterruptScope interrupt;
-  log(LogLevel::info, fmt::format("reading {} tokens; Ctrl-C stops", request.prompt.size()));
-  ProgressBar bar("reading the prompt", 1.0);
-  const Result result =
-      engine->generate(session, request, make_callbacks(options, bar, interrupt), {draft.get(), options.draft_tokens});
-  bar.clear();
-  if (request.resumable && !session.logits().empty()) {
-    engine->save(session, options.save_state, options.compress.options());
+  if (takes_a_scheduler(options.submission)) {
+    const auto service = engine::Service::start([&] { return load(options); }, service_for(options));
+    return finish(options, run_scheduled(options, prompt, *service), service->engine());
   }
-
-  if (options.json) {
-    print(to_json(result, request.sampling.seed, cached_tokens).dump() + "\n");
-  } else if (options.ids ? !result.ids.empty() : !result.text.empty() && result.text.back() != '\n') {
-    print("\n");
-  }
-  flush_output();
-  if (!options.json) print_summary(result);
-  return result.finish_reason == FinishReason::cancelled ? kExitCancelled : 0;
+  const auto engine = load(options);
+  return finish(options, run_plain(options, prompt, *engine), *engine);
 }
 
-void add_draft_flags(CLI::App& verb, Options& options) {
-  CLI::Option* draft = verb.add_option("--draft", options.draft,
-                                       "Guess tokens ahead, from the text or by a smaller model of the same tokenizer; "
-                                       "changes the speed and nothing else")
-                           ->type_name("ngram|DIR")
-                           ->check(not_empty("ngram or a directory"))
-                           ->group("Drafts");
-  verb.add_option("--draft-tokens", options.draft_tokens, "Guesses at a time, at most")
-      ->type_name("N")
-      ->transform(integer_between(1, generation::kMostDraftTokens))
-      ->needs(draft)
-      ->group("Drafts")
-      ->capture_default_str();
+/// One text of the plain loop is what they are for.
+void exclude_several_texts(CLI::App& verb, CLI::Option* flag) {
+  for (const char* other : {"--samples", "--best-of", "--num-beams", "--prompt-logprobs"}) {
+    flag->excludes(verb.get_option(other));
+  }
 }
 
 }  // namespace
@@ -203,8 +228,11 @@ void add_generate(CLI::App& program, Action& action) {
       ->type_name("FILE")
       ->check(not_empty("a name"))
       ->group("Prompt");
-  verb.add_flag("--ids", options->ids, "Print token ids instead of text")->group("Output");
-  verb.add_flag("--json", options->json, "Print one JSON object at the end instead of a stream")->group("Output");
+  CLI::Option* ids = verb.add_flag("--ids", options->ids, "Print token ids instead of text")->group("Output");
+  CLI::Option* json =
+      verb.add_flag("--json", options->json,
+                    "Print one JSON object at the end instead of a stream; with --samples a list of them")
+          ->group("Output");
   CLI::Option* save =
       verb.add_option("--save-state", options->save_state, "Also write the state after the last token, for --state")
           ->type_name("FILE")
@@ -212,8 +240,14 @@ void add_generate(CLI::App& program, Action& action) {
           ->group("Output");
   add_compress_flags(verb, options->compress, save);
   add_generation_flags(verb, options->generation);
-  add_draft_flags(verb, *options);
+  add_submission_flags(verb, options->submission);
+  verb.get_option("--echo")->excludes(ids);
+  for (const char* name : {"--logprobs", "--prompt-logprobs"}) verb.get_option(name)->needs(json);
+  exclude_several_texts(verb, save);
+  exclude_several_texts(verb, add_draft_flags(verb, options->draft));
+  add_stats_flag(verb, options->stats_socket);
   options->seed = verb.get_option("--seed");
+  options->samples = verb.get_option("--samples");
   add_model_flags(verb, options->model);
   add_chat_template_flag(verb, options->model);
   verb.footer(
@@ -221,6 +255,9 @@ void add_generate(CLI::App& program, Action& action) {
       "  xlstm generate --prompt \"HAMLET.\" --max-tokens 200 --seed 7\n"
       "  xlstm generate --model DIR --prompt-file - --temperature 0 < question.txt\n"
       "  xlstm generate --prompt \"Once\" --stop \".\" --stop \"!\" --json\n"
+      "  xlstm generate --prompt \"Once\" --samples 3 --best-of 8\n"
+      "  xlstm generate --prompt \"Once\" --num-beams 4 --max-tokens 20\n"
+      "  xlstm generate --prompt \"To be, or not to be\" --prompt-logprobs 3 --max-tokens 0 --json\n"
       "  xlstm generate --prompt-file f --draft ngram --draft-tokens 8\n"
       "  xlstm generate --prompt \"The cast: \" --json-schema cast.schema.json --max-tokens -1\n"
       "  xlstm generate --model DIR --messages talk.json\n"

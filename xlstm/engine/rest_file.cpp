@@ -20,15 +20,21 @@ void save_rest(Engine& engine, const scheduler::Submission& rest, const std::fil
   engine.save(Session(start.snapshot.state.read().clone(), std::move(past)), path);
 }
 
-void load_rest(Engine& engine, const std::filesystem::path& path, scheduler::Submission& submission) {
-  const Session session = engine.restore(path);
+void begin_at(Engine& engine, const Session& session, scheduler::Submission& submission) {
   const Session::Past& past = session.past();
   const std::size_t segment = engine.backend().prefill_segment();
   const Path reached = !past.aligned ? Path::other : past.ids.size() % segment == 0 ? Path::aligned : Path::prompt_end;
   generation::Request& request = submission.request;
   if (request.history.empty()) request.history = past.ids;
-  if (request.prompt.empty()) session.resume(request);
-  submission.start = scheduler::Start{{scheduler::StatePool::adopt(session.state().clone()), {}, reached}, past.ids};
+  if (request.prompt.empty() && request.logits.empty()) session.resume(request);
+  submission.start =
+      scheduler::Start{{scheduler::StatePool::adopt(session.state().clone()), past.logits, reached}, past.ids};
+}
+
+void load_rest(Engine& engine, const std::filesystem::path& path, scheduler::Submission& submission) {
+  const Session session = engine.restore(path);
+  if (submission.request.prompt.empty()) session.resume(submission.request);
+  begin_at(engine, session, submission);
 }
 
 }  // namespace xlstm::engine

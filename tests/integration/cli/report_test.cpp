@@ -300,7 +300,7 @@ TEST(Completion, ScriptsAreValidAndNameEveryVerbAndFlag) {
     EXPECT_EQ(outcome.exit_code, 0);
     const std::string dashes = shell == "fish" ? "-l " : "--";
     for (const char* word : {"generate", "perplexity", "quantize", "prompt-file", "logit-bias", "synthetic", "no-bos",
-                             "max-shard-size", "save-state", "append"}) {
+                             "max-shard-size", "save-state", "append", "num-beams", "stats-socket"}) {
       EXPECT_NE(outcome.out.find(word), std::string::npos) << shell << ' ' << word;
     }
     const std::string file = (scratch / shell).string();
@@ -334,8 +334,31 @@ TEST(Completion, WorksInBash) {
   EXPECT_EQ(complete_in_bash(scratch / "xlstm.bash", "xlstm state fo"), "fork\n");
   EXPECT_EQ(complete_in_bash(scratch / "xlstm.bash", "xlstm state fork --app"), "--append\n");
   EXPECT_EQ(complete_in_bash(scratch / "xlstm.bash", "xlstm generate --prompt state --save-s"), "--save-state\n");
+  EXPECT_EQ(complete_in_bash(scratch / "xlstm.bash", "xlstm generate --early-stopping ne"), "never\n");
+  EXPECT_EQ(complete_in_bash(scratch / "xlstm.bash", "xlstm chat --draft ng"), "ngram\n");
+  EXPECT_EQ(
+      complete_in_bash(scratch / "xlstm.bash", "xlstm generate --messages " + (scratch / "xlstm.bash.o").string()),
+      (scratch / "xlstm.bash.out").string() + "\n");
   EXPECT_EQ(complete_in_bash(scratch / "xlstm.bash", "xlstm state info " + (scratch / "xlstm.bash.o").string()),
             (scratch / "xlstm.bash.out").string() + "\n");
+}
+
+TEST(Completion, WorksInFish) {
+  if (!installed("fish")) GTEST_SKIP() << "fish is not installed";
+  const ScratchDirectory scratch;
+  std::ofstream(scratch / "xlstm.fish") << run({"completion", "fish"}).out;
+  const auto complete = [&](const std::string& words) {
+    const std::string file = (scratch / "xlstm.fish").string();
+    const std::string command =
+        "fish --no-config -c 'source " + file + "; complete -C \"" + words + "\"' | cut -f1 > " + file + ".out";
+    EXPECT_EQ(std::system(command.c_str()), 0) << words;
+    return read_file(file + ".out");
+  };
+  EXPECT_EQ(complete("xlstm gen"), "generate\n");
+  EXPECT_EQ(complete("xlstm generate --num-b"), "--num-beams\n");
+  EXPECT_EQ(complete("xlstm generate --early-stopping ne"), "never\n");
+  EXPECT_EQ(complete("xlstm chat --draft ng"), "ngram\n");
+  EXPECT_EQ(complete("xlstm state fo"), "fork\n");
 }
 
 }  // namespace

@@ -20,8 +20,9 @@ struct Misuse {
   int exit_code = 2;
 };
 
-const std::vector<std::string> kVerbs = {"generate",   "chat", "state",   "template", "tokenize", "detokenize", "dump",
-                                         "perplexity", "info", "convert", "quantize", "bench",    "completion"};
+const std::vector<std::string> kVerbs = {"generate", "chat",       "batch", "embed",     "state",      "template",
+                                         "tokenize", "detokenize", "dump",  "top",       "perplexity", "info",
+                                         "convert",  "quantize",   "bench", "completion"};
 
 std::string name_of(const Arguments& arguments) {
   std::string text;
