@@ -42,25 +42,17 @@ struct Options {
 constexpr const char* kNoPrompt = "none; try: xlstm generate --prompt \"In the beginning God\"";
 
 /// Streams text or ids while they are made, nothing with --json.
-generation::Callbacks make_callbacks(const Options& options, ProgressBar& bar, const InterruptScope& interrupt) {
+generation::Callbacks make_callbacks(const Options& options, ProgressBar& bar, OutputStream& output,
+                                     const InterruptScope& interrupt) {
   generation::Callbacks callbacks;
   callbacks.cancel = interrupt.flag();
   callbacks.on_prefill = [&bar](std::size_t done, std::size_t total) {
     bar.update(static_cast<double>(done) / static_cast<double>(total));
   };
   if (options.json) return callbacks;
-  if (options.ids) {
-    callbacks.on_token = [first = true](TokenId id) mutable {
-      print((first ? "" : ",") + std::to_string(id));
-      flush_output();
-      first = false;
-    };
-  } else {
-    callbacks.on_text = [](std::string_view text) {
-      print(text);
-      flush_output();
-    };
-  }
+  callbacks.on_token = [&output](TokenId id) { output.on_token(id); };
+  callbacks.on_text = [&output](std::string_view text) { output.on_text(text); };
+  callbacks.keep_output = !options.save_state.empty();  // for the ids; else a text without an end takes no memory
   return callbacks;
 }
 
@@ -128,15 +120,19 @@ Answer run_plain(const Options& options, const std::optional<Prompt>& prompt, en
   const InterruptScope interrupt;
   announce_reading(request);
   ProgressBar bar("reading the prompt", 1.0);
+  OutputStream output(options.ids);
   scheduler::Sample sample;
-  sample.result = meter.measure(make_callbacks(options, bar, interrupt), [&](const generation::Callbacks& callbacks) {
-    return engine.generate(begun.session, request, callbacks, {draft.get(), options.draft.tokens});
-  });
+  const auto run = [&](const generation::Callbacks& callbacks) {
+    const generation::Speculation speculation{draft.get(), options.draft.tokens};
+    return callbacks.keep_output ? engine.generate(begun.session, request, callbacks, speculation)
+                                 : engine.generate(std::move(begun.session), request, callbacks, speculation);
+  };
+  sample.result = meter.measure(make_callbacks(options, bar, output, interrupt), run);
   bar.clear();
   if (request.resumable && !begun.session.logits().empty()) {
     engine.save(begun.session, options.save_state, options.compress.options());
   }
-  if (!options.json) end_stream(sample.result, options.ids);
+  output.end();
   answer.outcome.samples.push_back(std::move(sample));
   return answer;
 }

@@ -95,13 +95,28 @@ void print_texts(const Answer& answer, bool ids) {
     }
     if (samples.size() > 1) print(heading(answer, i));
     print(result.text);
-    end_stream(result, ids);
+    if (!result.text.empty() && result.text.back() != '\n') print("\n");
   }
   flush_output();
 }
 
-void end_stream(const Result& result, bool ids) {
-  if (ids ? !result.ids.empty() : !result.text.empty() && result.text.back() != '\n') print("\n");
+void OutputStream::on_token(TokenId id) {
+  if (!ids_) return;
+  print((line_is_open_ ? "," : "") + std::to_string(id));
+  flush_output();
+  line_is_open_ = true;
+}
+
+void OutputStream::on_text(std::string_view text) {
+  if (ids_ || text.empty()) return;
+  print(text);
+  flush_output();
+  line_is_open_ = text.back() != '\n';
+}
+
+void OutputStream::end() {
+  if (line_is_open_) print("\n");
+  line_is_open_ = false;
   flush_output();
 }
 

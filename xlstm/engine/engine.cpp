@@ -227,11 +227,11 @@ generation::Result Engine::generate(Session& session, generation::Request reques
   return result;
 }
 
-generation::Result Engine::generate(const generation::Request& request, const generation::Callbacks& callbacks,
+generation::Result Engine::generate(Session&& session, generation::Request request,
+                                    const generation::Callbacks& callbacks,
                                     const generation::Speculation& speculation) {
-  require_memory(state_nbytes(), source_, "the state of one sequence");
-  const std::unique_ptr<backend::State> state = backend_->make_state();
-  return generation::generate(*backend_, *state, *tokenizer_, request, callbacks, speculation);
+  if (request.history.empty()) request.history = session.ids();
+  return generation::generate(*backend_, session.state(), *tokenizer_, request, callbacks, speculation);
 }
 
 std::vector<StateTensorValue> Engine::state_tensors(const Session& session) const {

@@ -156,8 +156,10 @@ class Engine {
                               const generation::Callbacks& callbacks = {},
                               const generation::Speculation& speculation = {});
 
-  /// From a fresh state that nobody keeps: with callbacks.keep_output false in memory that does not grow with the text.
-  generation::Result generate(const generation::Request& request, const generation::Callbacks& callbacks = {},
+  /// The same for a session that nobody goes on with: with callbacks.keep_output false in memory that does not grow
+  /// with the text.
+  generation::Result generate(Session&& session, generation::Request request,
+                              const generation::Callbacks& callbacks = {},
                               const generation::Speculation& speculation = {});
 
   /// Logits of every position [T, V].

@@ -39,7 +39,7 @@ TEST(Endless, MemoryIsThatOfTheFirstTokensHoweverLongTheTextGets) {
     cancel = true;
   };
   callbacks.keep_output = false;
-  const generation::Result result = engine->generate(request, callbacks);
+  const generation::Result result = engine->generate(engine->new_session(), request, callbacks);
   EXPECT_EQ(result.finish_reason, generation::FinishReason::cancelled);
   EXPECT_EQ(result.timings.generated_tokens, kEnd);
   EXPECT_GE(text_bytes, kEnd / 2);
