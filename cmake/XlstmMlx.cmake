@@ -1,19 +1,22 @@
-# Finds the MLX wheels in .venv and makes the targets that use them:
+# Finds the MLX wheels of XLSTM_VENV_PYTHON and makes the targets that use them:
 #   xlstm_mlx_wheel  headers and libmlx, with the reference BLAS that the wheel brings
 #   xlstm_mlx        the same with OpenBLAS in front
 set(XLSTM_MLX_VERSION 0.32.4)  # patch releases change API and ABI (0.32.2 -> 0.32.4 did), so exactly this one
-set(XLSTM_PYTHON ${PROJECT_SOURCE_DIR}/.venv/bin/python CACHE FILEPATH "Python whose packages hold mlx and mlx-cpu")
 
 function(xlstm_mlx_refuse found)
-  message(FATAL_ERROR "MLX: expected mlx ${XLSTM_MLX_VERSION} and mlx-cpu ${XLSTM_MLX_VERSION} for ${XLSTM_PYTHON}, found ${found}. "
-    "Run `make setup`, set XLSTM_PYTHON, or build without MLX: -DXLSTM_MLX=OFF")
+  message(FATAL_ERROR "MLX: expected mlx ${XLSTM_MLX_VERSION} and mlx-cpu ${XLSTM_MLX_VERSION} for ${XLSTM_VENV_PYTHON}, found ${found}. "
+    "Run `make setup`, set XLSTM_VENV_PYTHON, or build without MLX: -DXLSTM_MLX=OFF")
 endfunction()
 
-if(NOT EXISTS ${XLSTM_PYTHON})
+if(NOT EXISTS ${XLSTM_VENV_PYTHON})
   xlstm_mlx_refuse("no such Python")
 endif()
+set(isolated -I)
+if(SKBUILD)
+  set(isolated "")  # pip names the environment of a build in PYTHONPATH
+endif()
 execute_process(
-  COMMAND ${XLSTM_PYTHON} -I -c "from importlib import metadata, util
+  COMMAND ${XLSTM_VENV_PYTHON} ${isolated} -c "from importlib import metadata, util
 def version(name):
     try: return metadata.version(name)
     except metadata.PackageNotFoundError: return 'none'

@@ -19,10 +19,10 @@ LAYERS = [
     ["engine"],
 ]
 RANK = {folder: rank for rank, row in enumerate(LAYERS) for folder in row}
-PROGRAMS = ["apps", "examples"]
+PROGRAMS = ["apps", "examples", "python"]
 PROGRAMS_SEE = ["engine", "calibration", "quantize", "base"]
 # Third-party headers that one folder alone may include: everything else stays free of them.
-ONLY_IN = {"mlx": "xlstm/backend/mlx", "hwy": "xlstm/kernels/cpu"}
+ONLY_IN = {"mlx": "xlstm/backend/mlx", "hwy": "xlstm/kernels/cpu", "nanobind": "python/src"}
 SOURCES = {".h", ".cpp", ".inc", ".cu", ".metal"}
 
 

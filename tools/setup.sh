@@ -59,7 +59,7 @@ find_python() {
 
 wheels_present() {
   [ -x .venv/bin/python3 ] || return 1
-  for requirement in $(sed '/^#/d; s/==/-/; s/^mlx-cpu/mlx_cpu/' tools/requirements.txt); do
+  for requirement in $(sed '/^#/d; s/==.*/#&/; :name; s/-\(.*#\)/_\1/; t name; s/#==/-/' tools/requirements.txt); do
     set -- .venv/lib/python3*/site-packages/"$requirement".dist-info/RECORD
     [ -e "$1" ] || return 1
   done

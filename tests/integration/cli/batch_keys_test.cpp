@@ -81,7 +81,8 @@ TEST(BatchKeys, DoWhatTheFlagsOfGenerateDo) {
     const json& choice = found[i].at("choices").at(0);
     for (const char* key : {"ids", "text", "finish_reason"}) EXPECT_EQ(choice.at(key), expected.at(key)) << key;
     EXPECT_EQ(choice.contains("score"), expected.contains("score"));
-    if (expected.contains("score")) EXPECT_NEAR(choice["score"].get<double>(), expected["score"].get<double>(), 1e-9);
+    if (!expected.contains("score")) continue;
+    EXPECT_NEAR(choice["score"].get<double>(), expected["score"].get<double>(), 1e-9);
   }
 }
 

@@ -71,6 +71,11 @@ class LayersTest(ChecksTest):
         self.write("xlstm/backend/cpu/step.cpp", '#include "hwy/highway.h"\n')
         self.assert_refused("check_layers.py", "xlstm/model/graph.cpp:1", "xlstm/backend/cpu/step.cpp:1")
 
+    def test_the_binding_is_a_program(self):
+        self.write("python/src/module.cpp", '#include <nanobind/nanobind.h>\n#include "xlstm/model/model.h"\n')
+        self.write("apps/cli/main.cpp", "#include <nanobind/nanobind.h>\n")
+        self.assert_refused("check_layers.py", "python/src/module.cpp:2", "not model", "apps/cli/main.cpp:1")
+
 
 class SourcesTest(ChecksTest):
     def test_this_tree_keeps_its_form(self):
