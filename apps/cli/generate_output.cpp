@@ -102,7 +102,8 @@ void print_texts(const Answer& answer, bool ids) {
 
 void OutputStream::on_token(TokenId id) {
   if (!ids_) return;
-  print((line_is_open_ ? "," : "") + std::to_string(id));
+  if (line_is_open_) print(",");
+  print(std::to_string(id));
   flush_output();
   line_is_open_ = true;
 }
