@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Mapping, Sequence, cast
 import numpy as np
 
 from . import _core
+from .errors import Error
 from .handle import Loops
 from .tokenizer import Tokenizer
 
@@ -41,6 +42,12 @@ class EngineBase:
         self._loops = Loops(core.wakes)
         self._tokenizer = Tokenizer(core)
         _open.add(core)
+
+    def __repr__(self) -> str:
+        try:
+            return f"<xlstm_cpp.{type(self).__name__}: {self.source}>"
+        except Error:
+            return f"<xlstm_cpp.{type(self).__name__}: closed>"
 
     def close(self) -> None:
         """Cancels what is left and ends the engine's thread; later calls raise. Twice is once."""

@@ -17,6 +17,11 @@ if TYPE_CHECKING:
     from .request import ModelOptions, Prompt
 
 
+def _require_state(state: object) -> None:
+    if not isinstance(state, _core.State):
+        raise TypeError(f"state: expected a State but got {type(state).__name__}")
+
+
 class Perplexity(NamedTuple):
     """How well a model predicts a text."""
 
@@ -59,11 +64,14 @@ class Model(EngineBase):
         progress(done, total) is called now and then on this thread. Raises InvalidArgumentError (no token, an id
         outside the vocabulary), OverloadedError (no memory).
         """
+        if state is not None:
+            _require_state(state)
         return self._core.prefill(tokens, state, donate, progress)
 
     def step(self, token: int, state: State, *, donate: bool = False) -> tuple[np.ndarray, State]:
         """Reads one token: logits float32 [vocab_size] after it, and the State. Without `donate` the state is copied
         first, which costs as much as a part of the step itself (docs/python.md). Errors: those of prefill()."""
+        _require_state(state)
         return self._core.step(token, state, donate)
 
     def generate(
@@ -125,6 +133,8 @@ class Model(EngineBase):
 
     def _start(self, prompt: Prompt | None, state: State | None, donate: bool, progress: Progress | None,
                options: object, listen: bool) -> Handle:
+        if state is not None:
+            _require_state(state)
         ids = self._ids(prompt, fresh=state is None or state.num_tokens == 0)
         return Handle(self._core.generate(ids, state, donate, options, listen), self._loops, progress)
 
