@@ -31,6 +31,8 @@ tools/record.py weights-1.3b-bfloat16 bench/weights.py --engine "$build/bin/xlst
 tools/record.py requests-1.3b-int4 "$build/bin/xlstm" bench --synthetic 1.3b --dtype int4 --requests 16 --decode-tokens 32
 tools/record.py requests-bard-8m "$build/bin/xlstm" bench --requests 16 --decode-tokens 64 --long-prompt 100000
 tools/record.py state-7b "$build/bin/state_bench" 7b:int4 tests/data/text/val.txt 200
+tools/record.py masks-bard-8m "$build/bin/step_bench" models/bard-8m
+tools/record.py masks-1.3b-int4 "$build/bin/step_bench" 1.3b:int4
 tools/record.py speculative-bard-8m "$build/bin/speculative_bench" models/bard-8m 48 tests/data/text/val.txt
 for target in $("$build/bin/xlstm" info --json | python3 -c 'import json, sys; print(*json.load(sys.stdin)["cpu_targets"])'); do
   XLSTM_CPU_TARGET=$target tools/record.py "kernels-$target" "$build/bin/kernels_bench" --benchmark_min_time=0.2
