@@ -42,7 +42,7 @@ def request(rng, number):
     if number % 7 == 0:
         line.update(n=rng.randrange(1, 4), logprobs=2)
     if number % 11 == 0:
-        line.update(stop=["the", "\n"], min_tokens=3, frequency_penalty=0.5)
+        line.update(stop=["the", "\n"], min_tokens=min(3, line["max_tokens"]), frequency_penalty=0.5)
     if number % 13 == 0:
         line["temperature"] = 0
     if number % 101 == 0:
@@ -61,20 +61,27 @@ class RequestsSoakTest(unittest.TestCase):
                 while self.sent - self.answered > 200 and not self.stop.is_set():
                     time.sleep(0.01)
 
+    def check(self, line):
+        wrong = "error" in line
+        self.assertEqual(wrong, line["index"] % 101 == 0, line)
+        self.assertNotIn(line["index"], self.open_twice)
+        self.open_twice.add(line["index"])
+        if len(self.open_twice) > 10000:  # far behind what is on its way
+            self.open_twice = {index for index in self.open_twice if index > line["index"] - 2000}
+
     def read(self):
         for text in self.process.stdout:
-            line = json.loads(text)
-            wrong = "error" in line
-            self.assertEqual(wrong, line["index"] % 101 == 0, text)
-            self.assertNotIn(line["index"], self.open_twice)
-            self.open_twice.add(line["index"])
-            if len(self.open_twice) > 10000:  # far behind what is on its way
-                self.open_twice = {index for index in self.open_twice if index > line["index"] - 2000}
             self.answered += 1
+            try:
+                self.check(json.loads(text))
+            except (AssertionError, KeyError, ValueError) as fault:  # ends the test, but not the reading
+                self.fault = self.fault or fault
+                self.stop.set()
 
     def test_memory_stays_flat_and_every_request_is_answered_once(self):
         self.sent = self.answered = 0
         self.open_twice = set()
+        self.fault = None
         self.stop = threading.Event()
         command = [PROGRAM, "batch", "--input", "-", "--output", "-", "--state-memory", "16MB", "--max-rows", "16"]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
@@ -83,14 +90,16 @@ class RequestsSoakTest(unittest.TestCase):
         threads = [threading.Thread(target=self.feed), threading.Thread(target=self.read)]
         for thread in threads:
             thread.start()
-        time.sleep(SECONDS * WARM_UP)
+        self.stop.wait(SECONDS * WARM_UP)
         early_memory, early = settled_bytes(self.process.pid), self.answered
-        time.sleep(SECONDS * (1 - WARM_UP))
+        self.stop.wait(SECONDS * (1 - WARM_UP))
         late_memory, late = settled_bytes(self.process.pid), self.answered
         self.stop.set()
         for thread in threads:
             thread.join()
         errors = self.process.stderr.read()
+        if self.fault:
+            raise self.fault
         status = self.process.wait(timeout=60)
         print(f"{self.answered} requests in {SECONDS:.0f} s; resident {early_memory / 1024:.0f} KiB after {SECONDS * WARM_UP:.0f} s, "
               f"{late_memory / 1024:.0f} KiB at the end: {late_memory / early_memory:.4f}\n{errors}")
