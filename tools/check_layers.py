@@ -22,7 +22,7 @@ RANK = {folder: rank for rank, row in enumerate(LAYERS) for folder in row}
 PROGRAMS = ["apps", "examples", "python"]
 PROGRAMS_SEE = ["engine", "calibration", "quantize", "base"]
 # Third-party headers that one folder alone may include: everything else stays free of them.
-ONLY_IN = {"mlx": "xlstm/backend/mlx", "hwy": "xlstm/kernels/cpu", "nanobind": "python/src"}
+ONLY_IN = {"mlx": "xlstm/backend/mlx", "hwy": "xlstm/kernels/cpu", "nanobind": "python/src", "boost": "apps/server/http"}
 SOURCES = {".h", ".cpp", ".inc", ".cu", ".metal"}
 
 

@@ -123,6 +123,7 @@ int run(int argc, char** argv) {
   add_batch(program, action);
   add_embed(program, action);
   add_chat(program, action);
+  add_serve(program, action);
   add_template(program, action);
   add_tokenize(program, action);
   add_detokenize(program, action);

@@ -14,6 +14,7 @@ void add_generate(CLI::App& program, Action& action);
 void add_batch(CLI::App& program, Action& action);
 void add_embed(CLI::App& program, Action& action);
 void add_chat(CLI::App& program, Action& action);
+void add_serve(CLI::App& program, Action& action);
 void add_template(CLI::App& program, Action& action);
 void add_tokenize(CLI::App& program, Action& action);
 void add_detokenize(CLI::App& program, Action& action);

@@ -23,3 +23,6 @@ foreach(rounds 40 1000)
   set_tests_properties(${name} PROPERTIES LABELS integration TIMEOUT 1800)
 endforeach()
 set_tests_properties(integration_state_kill_1000 PROPERTIES LABELS "integration;long")
+
+add_test(NAME integration_serve COMMAND ${Python3_EXECUTABLE} ${CMAKE_CURRENT_LIST_DIR}/server/serve_test.py $<TARGET_FILE:xlstm_cli>)
+set_tests_properties(integration_serve PROPERTIES LABELS integration TIMEOUT 300)

@@ -99,7 +99,7 @@ class Embedding final : public backend::Observer {
 struct Work {
   Embedding embedding;
   scheduler::SharedState state;
-  std::promise<std::vector<float>> found;
+  OnEmbedded done;
 };
 
 void go_on(Service& service, const std::shared_ptr<Work>& work) {
@@ -108,11 +108,11 @@ void go_on(Service& service, const std::shared_ptr<Work>& work) {
       if (!work->state) work->state = scheduler.pool().make();
       if (work->embedding.step(engine.backend(), scheduler.pool().writable(work->state))) return go_on(service, work);
       work->state = {};
-      work->found.set_value(work->embedding.result());
     } catch (...) {
       work->state = {};
-      work->found.set_exception(std::current_exception());
+      return work->done({}, std::current_exception());
     }
+    work->done(work->embedding.result(), nullptr);
   });
 }
 
@@ -136,10 +136,20 @@ std::vector<float> embed(Engine& engine, std::string_view text, const EmbedOptio
 }
 
 std::future<std::vector<float>> embed(Service& service, std::vector<TokenId> tokens, const EmbedOptions& options) {
-  const auto work = std::make_shared<Work>(Work{Embedding(service.model(), std::move(tokens), options), {}, {}});
-  std::future<std::vector<float>> found = work->found.get_future();
-  go_on(service, work);
-  return found;
+  const auto promise = std::make_shared<std::promise<std::vector<float>>>();
+  embed(service, std::move(tokens), options, [promise](std::vector<float> found, std::exception_ptr fault) {
+    if (fault != nullptr) {
+      promise->set_exception(fault);
+    } else {
+      promise->set_value(std::move(found));
+    }
+  });
+  return promise->get_future();
+}
+
+void embed(Service& service, std::vector<TokenId> tokens, const EmbedOptions& options, OnEmbedded done) {
+  go_on(service,
+        std::make_shared<Work>(Work{Embedding(service.model(), std::move(tokens), options), {}, std::move(done)}));
 }
 
 }  // namespace xlstm::engine

@@ -1,6 +1,8 @@
 // A text as a vector: the hidden states behind the final norm, the last one or their mean.
 #pragma once
 
+#include <exception>
+#include <functional>
 #include <future>
 #include <span>
 #include <string_view>
@@ -30,5 +32,11 @@ std::vector<float> embed(Engine& engine, std::string_view text, const EmbedOptio
 /// Beside the requests of a service, with the same bits: a segment between two steps, in a state of its pool. The
 /// future throws the errors above, and std::future_error when the service ends before it.
 std::future<std::vector<float>> embed(Service& service, std::vector<TokenId> tokens, const EmbedOptions& options);
+
+/// The vector, or the fault.
+using OnEmbedded = std::function<void(std::vector<float> found, std::exception_ptr fault)>;
+/// The same without a future to wait for: `done` is called on the engine's thread, and must neither wait nor throw; not
+/// at all when the service ends before.
+void embed(Service& service, std::vector<TokenId> tokens, const EmbedOptions& options, OnEmbedded done);
 
 }  // namespace xlstm::engine
