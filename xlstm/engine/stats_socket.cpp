@@ -15,22 +15,12 @@
 #include <vector>
 
 #include "xlstm/base/error.h"
+#include "xlstm/base/unix_socket.h"
 
 namespace xlstm::engine {
 namespace {
 
 constexpr std::chrono::milliseconds kInterval{1000};
-
-sockaddr_un address_of(const std::filesystem::path& path) {
-  sockaddr_un address = {};
-  address.sun_family = AF_UNIX;
-  if (path.native().empty() || path.native().size() >= sizeof(address.sun_path)) {
-    fail(ErrorCode::invalid_argument, path.string(), "expected a path of 1 to ", sizeof(address.sun_path) - 1,
-         " bytes for a socket but got ", path.native().size());
-  }
-  std::memcpy(address.sun_path, path.c_str(), path.native().size());
-  return address;
-}
 
 [[noreturn]] void fail_system(const std::filesystem::path& path, std::string_view what) {
   fail(ErrorCode::not_found, path.string(), "expected to ", what, " but got \"", std::strerror(errno), "\"");
@@ -44,20 +34,6 @@ int new_socket(const std::filesystem::path& path) {
 
 bool connects(int fd, const sockaddr_un& address) {
   return ::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0;
-}
-
-/// A socket that nobody listens on any more is what a killed run left behind.
-void remove_dead_socket(const std::filesystem::path& path, const sockaddr_un& address) {
-  struct stat status = {};
-  if (::lstat(path.c_str(), &status) != 0) return;
-  const int fd = new_socket(path);
-  const bool dead = S_ISSOCK(status.st_mode) && !connects(fd, address) && errno == ECONNREFUSED;
-  ::close(fd);
-  if (!dead) {
-    fail(ErrorCode::invalid_argument, path.string(),
-         "expected a path where nothing is, or a socket that is not in use");
-  }
-  ::unlink(path.c_str());
 }
 
 nlohmann::ordered_json histogram_json(const scheduler::Histogram& histogram) {
@@ -118,8 +94,8 @@ std::string stats_json(const scheduler::Stats& stats) {
 
 StatsSocket::StatsSocket(std::filesystem::path path, std::function<scheduler::Stats()> source)
     : path_(std::move(path)), source_(std::move(source)) {
-  const sockaddr_un address = address_of(path_);
-  remove_dead_socket(path_, address);
+  const sockaddr_un address = unix_address(path_);
+  remove_dead_socket(path_);
   listener_ = new_socket(path_);
   // The mode of the file comes from the umask of the moment; connecting needs the right to write.
   const mode_t before = ::umask(0177);
@@ -170,7 +146,7 @@ void StatsSocket::serve() {
 }
 
 void read_stats(const std::filesystem::path& path, const std::function<bool(const std::string& line)>& on_line) {
-  const sockaddr_un address = address_of(path);
+  const sockaddr_un address = unix_address(path);
   const int fd = new_socket(path);
   if (!connects(fd, address)) {
     const int reason = errno;

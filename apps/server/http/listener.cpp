@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "xlstm/base/error.h"
+#include "xlstm/base/unix_socket.h"
 
 namespace xlstm::server {
 namespace {
@@ -23,36 +24,10 @@ constexpr int kBacklog = 4096;
   fail(ErrorCode::not_found, where, "expected to ", what, " but got \"", std::strerror(reason), "\"");
 }
 
-sockaddr_un address_of(const std::filesystem::path& path) {
-  sockaddr_un address = {};
-  address.sun_family = AF_UNIX;
-  if (path.native().empty() || path.native().size() >= sizeof(address.sun_path)) {
-    fail(ErrorCode::invalid_argument, path.string(), "expected a path of 1 to ", sizeof(address.sun_path) - 1,
-         " bytes for a socket but got ", path.native().size());
-  }
-  std::memcpy(address.sun_path, path.c_str(), path.native().size());
-  return address;
-}
-
 int new_socket(const std::string& where, int family) {
   const int fd = ::socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (fd < 0) fail_system(where, "make a socket");
   return fd;
-}
-
-/// A socket that nobody listens on any more is what a killed run left behind.
-void remove_dead_socket(const std::filesystem::path& path, const sockaddr_un& address) {
-  struct stat status = {};
-  if (::lstat(path.c_str(), &status) != 0) return;
-  const int fd = new_socket(path.string(), AF_UNIX);
-  const bool connects = ::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0;
-  const bool dead = S_ISSOCK(status.st_mode) && !connects && errno == ECONNREFUSED;
-  ::close(fd);
-  if (!dead) {
-    fail(ErrorCode::invalid_argument, path.string(),
-         "expected a path where nothing is, or a socket that is not in use");
-  }
-  ::unlink(path.c_str());
 }
 
 bool listens(int fd, const sockaddr* address, socklen_t size) {
@@ -85,8 +60,8 @@ Listener Listener::tcp(const std::string& host, std::uint16_t port) {
 }
 
 Listener Listener::unix_socket(const std::filesystem::path& path) {
-  const sockaddr_un address = address_of(path);
-  remove_dead_socket(path, address);
+  const sockaddr_un address = unix_address(path);
+  remove_dead_socket(path);
   const int fd = new_socket(path.string(), AF_UNIX);
   // The mode of the file comes from the umask of the moment; connecting needs the right to write.
   const mode_t before = ::umask(0177);
